@@ -1,0 +1,95 @@
+/** Opening a shard's database: one writing connection, any number of reading ones. */
+import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+
+export type Value = null | number | bigint | string | Uint8Array;
+
+/** Memory-mapped part of the file, octets of address space. */
+const MMAP_OCTETS = 1 << 30;
+/** Page cache of a writing connection, KiB. Readers live on the mapping. */
+const WRITER_CACHE_KIB = 65536;
+const READER_CACHE_KIB = 4096;
+
+/** The database is from a newer version of the program, or no database of ours. */
+export class SchemaError extends Error {}
+
+/** A connection with its prepared statements. Rows come back as arrays in column order. */
+export class Database {
+  readonly path: string;
+  readonly sqlite: DatabaseSync;
+  private readonly statements = new Map<string, StatementSync>();
+
+  constructor(path: string, readOnly: boolean) {
+    this.path = path;
+    this.sqlite = new DatabaseSync(path, { readOnly, timeout: readOnly ? 5_000 : 30_000 });
+  }
+
+  prepare(sql: string): StatementSync {
+    let statement = this.statements.get(sql);
+    if (!statement) {
+      statement = this.sqlite.prepare(sql);
+      statement.setReturnArrays(true);
+      this.statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  run(sql: string, ...values: Value[]): void {
+    this.prepare(sql).run(...values);
+  }
+
+  /** First row, or undefined. */
+  get(sql: string, ...values: Value[]): Value[] | undefined {
+    return this.prepare(sql).get(...values) as Value[] | undefined;
+  }
+
+  all(sql: string, ...values: Value[]): Value[][] {
+    return this.prepare(sql).all(...values) as unknown as Value[][];
+  }
+
+  close(): void {
+    this.statements.clear();
+    this.sqlite.close();
+  }
+}
+
+/**
+ * Opens (and on first use makes) the database for writing. Everything that an earlier run left in its write-ahead log is first moved into
+ * the database file and synced, so that a log whose last sync failed is never built upon.
+ * @throws SchemaError
+ */
+export function openWriter(path: string): Database {
+  const fresh = !existsSync(path);
+  if (fresh) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const db = new Database(path, false);
+  const { sqlite } = db;
+  if (fresh) {
+    chmodSync(path, 0o600);
+    sqlite.exec(`PRAGMA page_size=${PAGE_SIZE}`);
+  }
+  sqlite.exec("PRAGMA journal_mode=WAL");
+  sqlite.exec("PRAGMA synchronous=FULL");
+  sqlite.exec("PRAGMA wal_autocheckpoint=0");
+  sqlite.exec(`PRAGMA cache_size=-${WRITER_CACHE_KIB}`);
+  sqlite.exec(`PRAGMA mmap_size=${MMAP_OCTETS}`);
+  sqlite.exec("PRAGMA temp_store=MEMORY");
+  const version = db.get("PRAGMA user_version")![0] as number;
+  if (version === 0) {
+    sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`);
+  } else if (version !== SCHEMA_VERSION) {
+    db.close();
+    throw new SchemaError(`${path}: schema version ${version}; this program knows ${SCHEMA_VERSION}`);
+  }
+  sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  return db;
+}
+
+/** Opens an existing database for reading. */
+export function openReader(path: string): Database {
+  const db = new Database(path, true);
+  db.sqlite.exec(`PRAGMA mmap_size=${MMAP_OCTETS}`);
+  db.sqlite.exec(`PRAGMA cache_size=-${READER_CACHE_KIB}`);
+  return db;
+}
