@@ -5,7 +5,7 @@
 import koffi, { type LibraryHandle } from "koffi";
 
 /** C types used here. Pointers are Buffers, or null. */
-type CType = "int" | "uint" | "long" | "ulong" | "ssize_t" | "size_t" | "int64" | "void *" | "str";
+type CType = "int" | "uint" | "long" | "ulong" | "size_t" | "int64" | "void *" | "str";
 export type CValue = number | bigint | string | Uint8Array | null;
 type Callback = (error: Error | null, result: number) => void;
 
@@ -19,6 +19,8 @@ interface Foreign {
 export interface LibcFunction {
   /** @throws NativeError with `code` (ENOENT, ...), `errno`, `syscall` */
   (...args: readonly CValue[]): number;
+  /** The same, but -1 comes back as -1 (then ask `lastErrno` at once): for hot paths on which failing is ordinary. */
+  raw(...args: readonly CValue[]): number;
   /** Runs in libuv's thread pool. The arguments must not be changed until it is done. Rejects with NativeError. */
   later(...args: readonly CValue[]): Promise<number>;
 }
@@ -49,6 +51,39 @@ export function errnoName(errno: number): string {
   return names.get(errno) ?? `E${errno}`;
 }
 
+/** What the last `raw` call of this thread left in errno. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** Where a Buffer's octets lie in memory. Valid only while the Buffer is reachable: use it in one synchronous call. */
+export function addressOf(octets: Uint8Array): bigint {
+  return koffi.address(octets);
+}
+
+/** A C function that returns a pointer to a struct or null; `decode` reads the struct before anything else can run. */
+export function libcStruct<T>(
+  name: string,
+  args: readonly CType[],
+  decode: (read: StructReader) => T,
+): (...args: readonly CValue[]) => T | undefined {
+  let foreign: Foreign | undefined;
+  return (...values) => {
+    foreign ??= resolve(name, "void *", args);
+    const pointer = foreign(...values);
+    if (pointer === null || pointer === undefined || pointer === 0n) return undefined;
+    return decode({
+      uint32: (offset) => Number(koffi.decode(pointer, offset, "uint32")),
+      text: (offset) => String(koffi.decode(pointer, offset, "str") ?? ""),
+    });
+  };
+}
+export interface StructReader {
+  uint32(offset: number): number;
+  /** The NUL-terminated string that the pointer at `offset` leads to. */
+  text(offset: number): string;
+}
+
 let library: LibraryHandle | undefined;
 
 function resolve(name: string, result: CType, args: readonly CType[]): Foreign {
@@ -59,9 +94,12 @@ function resolve(name: string, result: CType, args: readonly CType[]): Foreign {
 /** Declares a C function; nothing is looked up before the first call. @throws (when called) where libc lacks it */
 export function libc(name: string, result: CType, args: readonly CType[]): LibcFunction {
   let foreign: Foreign | undefined;
-  const call = (...values: readonly CValue[]): number => {
+  const raw = (...values: readonly CValue[]): number => {
     foreign ??= resolve(name, result, args);
-    const answer = Number(foreign(...values));
+    return Number(foreign(...values));
+  };
+  const call = (...values: readonly CValue[]): number => {
+    const answer = raw(...values);
     if (answer === -1) throw new NativeError(name, koffi.errno());
     return answer;
   };
@@ -76,5 +114,5 @@ export function libc(name: string, result: CType, args: readonly CType[]): LibcF
     });
     return promise;
   };
-  return Object.assign(call, { later });
+  return Object.assign(call, { raw, later });
 }

@@ -35,8 +35,8 @@ const listenCall = libc("listen", "int", ["int", "int"]);
 const setsockopt = libc("setsockopt", "int", ["int", "int", "int", "void *", "uint"]);
 const getsockname = libc("getsockname", "int", ["int", "void *", "void *"]);
 const socketpairCall = libc("socketpair", "int", ["int", "int", "int", "void *"]);
-const sendto = libc("sendto", "ssize_t", ["int", "void *", "size_t", "int", "void *", "uint"]);
-const recvfrom = libc("recvfrom", "ssize_t", ["int", "void *", "size_t", "int", "void *", "void *"]);
+const sendto = libc("sendto", "long", ["int", "void *", "size_t", "int", "void *", "uint"]);
+const recvfrom = libc("recvfrom", "long", ["int", "void *", "size_t", "int", "void *", "void *"]);
 const closeCall = libc("close", "int", ["int"]);
 const pollCall = libc("poll", "int", ["void *", "ulong", "int"]);
 
