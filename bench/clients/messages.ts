@@ -68,7 +68,8 @@ function prose(random: () => number, octets: number): string {
 
 /** Lines of base64 that look like an attachment. */
 function attachment(random: () => number, octets: number): string {
-  const line = (): string => Buffer.from(Array.from({ length: 57 }, () => Math.floor(random() * 256))).toString("base64");
+  const line = (): string =>
+    Buffer.from(Array.from({ length: 57 }, () => Math.floor(random() * 256))).toString("base64");
   // A few lines over and over: making 1 MB of random octets would take longer than delivering them.
   const lines = Array.from({ length: 20 }, line);
   let text = "";
@@ -85,7 +86,9 @@ function makeRest(random: () => number, octets: number): string {
   const boundary = `=_${Math.floor(random() * 1e9).toString(36)}_${Math.floor(random() * 1e9).toString(36)}`;
   const head = [
     `Received: from relay.${domain} (relay.${domain} [192.0.2.${1 + Math.floor(random() * 250)}])`,
-    `\tby mx.example.com (Postfix) with ESMTPS id ${Math.floor(random() * 1e12).toString(36).toUpperCase()}`,
+    `\tby mx.example.com (Postfix) with ESMTPS id ${Math.floor(random() * 1e12)
+      .toString(36)
+      .toUpperCase()}`,
     `\tfor <fred@example.com>; ${date}`,
     `Received: from desk.${domain} (unknown [198.51.100.${1 + Math.floor(random() * 250)}])`,
     `\tby relay.${domain} with ESMTPSA; ${date}`,
@@ -106,16 +109,10 @@ function makeRest(random: () => number, octets: number): string {
   const left = Math.max(400, octets - 1600);
   if (octets > 20_000) {
     const plain = prose(random, 1500) + rare;
-    return `${head.join("\r\n")}\r\nContent-Type: multipart/mixed; boundary="${boundary}"\r\n\r\n--${boundary}\r\n${
-      "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-    }${plain}\r\n--${boundary}\r\nContent-Type: application/pdf; name="${pick(random, words)}.pdf"\r\n${
-      "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n"
-    }${attachment(random, left - 1500)}\r\n--${boundary}--\r\n`;
+    return `${head.join("\r\n")}\r\nContent-Type: multipart/mixed; boundary="${boundary}"\r\n\r\n--${boundary}\r\n${"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"}${plain}\r\n--${boundary}\r\nContent-Type: application/pdf; name="${pick(random, words)}.pdf"\r\n${"Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n"}${attachment(random, left - 1500)}\r\n--${boundary}--\r\n`;
   }
   const plain = prose(random, left * 0.4) + rare;
-  return `${head.join("\r\n")}\r\nContent-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n--${boundary}\r\n${
-    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-  }${plain}\r\n--${boundary}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>${prose(
+  return `${head.join("\r\n")}\r\nContent-Type: multipart/alternative; boundary="${boundary}"\r\n\r\n--${boundary}\r\n${"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"}${plain}\r\n--${boundary}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>${prose(
     random,
     left * 0.5,
   )}</p></body></html>\r\n--${boundary}--\r\n`;

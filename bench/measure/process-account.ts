@@ -5,7 +5,7 @@
  * microsecond. Where none may be made, /proc is summed with the times of reaped children, in ticks of 10 ms.
  */
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
 export interface ProcessAccount {

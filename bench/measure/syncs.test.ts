@@ -10,5 +10,11 @@ test("strace's table is read with and without an errors column", () => {
 ------ ----------- ----------- --------- --------- ----------------
 100.00    0.109941         999       110         2 total
 `;
-  assert.deepEqual([...parseSummary(text)], [["fdatasync", 70], ["fsync", 40]]);
+  assert.deepEqual(
+    [...parseSummary(text)],
+    [
+      ["fdatasync", 70],
+      ["fsync", 40],
+    ],
+  );
 });
