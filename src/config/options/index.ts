@@ -1,0 +1,78 @@
+/** The table of every option of imapd.conf, in the order in which cyr_info prints them: by area, then by name. */
+import { accessOptions } from "./access.ts";
+import { backupOptions } from "./backup.ts";
+import { clusterOptions } from "./cluster.ts";
+import { databasesOptions } from "./databases.ts";
+import { deliveryOptions } from "./delivery.ts";
+import type {
+  BitfieldOption,
+  DurationOption,
+  IntOption,
+  Option,
+  StringOption,
+  SwitchOption,
+  WordOption,
+} from "./define.ts";
+import { groupsOptions } from "./groups.ts";
+import { httpOptions } from "./http.ts";
+import { imapOptions } from "./imap.ts";
+import { jmapOptions } from "./jmap.ts";
+import { mailboxesOptions } from "./mailboxes.ts";
+import { pop3NntpOptions } from "./pop3-nntp.ts";
+import { searchOptions } from "./search.ts";
+import { serverOptions } from "./server.ts";
+import { sieveOptions } from "./sieve.ts";
+import { storageOptions } from "./storage.ts";
+import { tlsOptions } from "./tls.ts";
+
+const table = {
+  ...serverOptions,
+  ...accessOptions,
+  ...tlsOptions,
+  ...mailboxesOptions,
+  ...storageOptions,
+  ...databasesOptions,
+  ...imapOptions,
+  ...pop3NntpOptions,
+  ...deliveryOptions,
+  ...sieveOptions,
+  ...searchOptions,
+  ...httpOptions,
+  ...jmapOptions,
+  ...clusterOptions,
+  ...groupsOptions,
+  ...backupOptions,
+};
+
+type Table = typeof table;
+export type OptionName = keyof Table;
+
+/** Old names whose value another option takes over. Code reads the new name. */
+export type OldOptionName = {
+  [N in OptionName]: Table[N] extends { deprecated: { use: string } } ? N : never;
+}[OptionName];
+export type CurrentOptionName = Exclude<OptionName, OldOptionName>;
+
+/** What the code gets for an option: seconds for a duration, a set of words for a bitfield, undefined for unset text. */
+type ValueOf<O> = O extends SwitchOption
+  ? boolean
+  : O extends IntOption
+    ? number
+    : O extends StringOption<infer D>
+      ? D extends string
+        ? string
+        : string | undefined
+      : O extends DurationOption<infer D>
+        ? D extends string
+          ? number
+          : number | undefined
+        : O extends WordOption<infer W, infer D>
+          ? W | (undefined extends D ? undefined : never)
+          : O extends BitfieldOption<infer W>
+            ? ReadonlySet<W>
+            : never;
+
+export type OptionValues = { readonly [N in CurrentOptionName]: ValueOf<Table[N]> };
+
+/** Every option by name. Names come from files, hence a Map. */
+export const options: ReadonlyMap<string, Option> = new Map<string, Option>(Object.entries(table));

@@ -1,0 +1,132 @@
+/** The whole server: directories, identity, logs, sockets, metrics. */
+import { duration, int, listed, oneOf, string, toggle } from "./define.ts";
+
+export const serverOptions = {
+  auditlog: toggle(false, {
+    since: "2.4.0",
+    areas: ["log"],
+    help: "Emit auditlog: lines for every message/mailbox/quota/ACL change",
+  }),
+  chatty: toggle(false, {
+    since: "2.5.0",
+    areas: ["log", "imap", "pop3", "lmtp"],
+    help: "Syslog each command/connection",
+  }),
+  commandmintimer: string(undefined, {
+    since: "2.4.0",
+    areas: ["log", "imap"],
+    help: "Float seconds; log IMAP commands slower than this",
+  }),
+  configdirectory: string(undefined, {
+    since: "2.3.17",
+    areas: ["all"],
+    help: "REQUIRED: root of server state databases and files",
+  }),
+  cyrus_group: string(undefined, {
+    since: "3.1.7",
+    areas: ["master", "all"],
+    help: "Group to run as; else user's primary; env CYRUS_GROUP wins",
+  }),
+  cyrus_user: string(undefined, {
+    since: "3.0.0",
+    areas: ["master", "all"],
+    help: "User to run as; env CYRUS_USER wins",
+  }),
+  debug: toggle(false, { since: "2.5.0", areas: ["log"], help: "Let LOG_DEBUG messages through" }),
+  debug_command: string(undefined, {
+    since: "2.3.17",
+    areas: ["debug"],
+    help: "printf-format command run by -D: executable, pid, service",
+  }),
+  iolog: toggle(false, { since: "2.5.0", areas: ["log"], help: "Log I/O accounting (Linux /proc/self/io)" }),
+  lock_debugtime: string(undefined, {
+    since: "3.1.4",
+    areas: ["log", "db"],
+    help: "Float seconds; log lock waits longer than this",
+  }),
+  logtimestamps: toggle(false, { since: "2.3.17", areas: ["log"], help: "Timestamps in telemetry logs" }),
+  master_bind_errors_fatal: toggle(false, {
+    since: "3.3.0",
+    areas: ["master"],
+    help: "Exit at startup when a listener cannot bind",
+  }),
+  proc_path: string(undefined, {
+    since: "2.5.0",
+    areas: ["proc"],
+    help: "Absolute dir of process files; else configdirectory/proc",
+  }),
+  prometheus_enabled: toggle(false, { since: "3.1.2", areas: ["metrics"], help: "Collect metrics" }),
+  prometheus_need_auth: listed(["none", "user", "admin"], "admin", {
+    since: "3.1.2",
+    areas: ["metrics", "http"],
+    help: "Who may fetch /metrics",
+  }),
+  prometheus_stats_dir: string(undefined, {
+    since: "3.1.2",
+    areas: ["metrics"],
+    help: "Absolute dir; else configdirectory/stats",
+  }),
+  prometheus_update_freq: duration("10s", "s", {
+    since: "3.1.8",
+    areas: ["metrics"],
+    help: "Report rebuild interval, min 1s",
+  }),
+  qosmarking: oneOf(
+    [
+      "cs0",
+      "cs1",
+      "cs2",
+      "cs3",
+      "cs4",
+      "cs5",
+      "cs6",
+      "cs7",
+      "af11",
+      "af12",
+      "af13",
+      "af21",
+      "af22",
+      "af23",
+      "af31",
+      "af32",
+      "af33",
+      "af41",
+      "af42",
+      "af43",
+      "ef",
+    ],
+    "cs0",
+    { since: "2.5.0", areas: ["net"], help: "DSCP/ToS marking of sockets" },
+  ),
+  serverinfo: oneOf(["off", "min", "on"], "on", {
+    since: "2.3.17",
+    areas: ["all"],
+    help: "How much product/version info is shown",
+  }),
+  servername: string(undefined, {
+    since: "2.3.17",
+    areas: ["all"],
+    help: "Hostname in greetings and murder; else gethostname",
+  }),
+  syslog_facility: string(undefined, {
+    since: "2.5.0",
+    areas: ["log"],
+    help: "DAEMON MAIL NEWS USER LOCAL0-7 (master ignores)",
+  }),
+  syslog_prefix: string(undefined, {
+    since: "3.1.8",
+    areas: ["log"],
+    help: 'Prefix "PREFIX/" before identity; env CYRUS_SYSLOG_PREFIX wins',
+  }),
+  tcp_keepalive: toggle(false, { since: "2.4.0", areas: ["net"], help: "SO_KEEPALIVE on clients" }),
+  tcp_keepalive_cnt: int(0, { since: "2.4.0", areas: ["net"], help: "Probe count; 0 system" }),
+  tcp_keepalive_idle: duration("0", "s", { since: "3.1.8", areas: ["net"], help: "Idle before probes; 0 system" }),
+  tcp_keepalive_intvl: duration("0", "s", { since: "3.1.8", areas: ["net"], help: "Probe interval; 0 system" }),
+  telemetry_bysessionid: toggle(false, {
+    since: "3.0.0",
+    areas: ["log"],
+    help: "Telemetry file named by session id instead of pid",
+  }),
+  temp_path: string("/tmp", { since: "3.3.0", areas: ["all"], help: "Scratch directory (tmpfs advised)" }),
+  umask: string("077", { since: "2.3.17", areas: ["all"], help: "Octal umask of programs" }),
+};
