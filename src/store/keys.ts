@@ -29,7 +29,8 @@ export function childRange(key: NameKey): { from: string; to: string } {
 /** Keys from the nearest ancestor up to the root: `user` of `user.fred.A` last. */
 export function ancestorKeys(key: NameKey): NameKey[] {
   const keys: NameKey[] = [];
-  for (let at = key.lastIndexOf(LEVEL); at > 0; at = key.lastIndexOf(LEVEL, at - 1)) keys.push(key.slice(0, at) as NameKey);
+  for (let at = key.lastIndexOf(LEVEL); at > 0; at = key.lastIndexOf(LEVEL, at - 1))
+    keys.push(key.slice(0, at) as NameKey);
   return keys;
 }
 

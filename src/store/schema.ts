@@ -111,10 +111,10 @@ CREATE TABLE annotation(
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE pending(                       -- message files that may not be on disk yet, in commit order
-  seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+  seq         INTEGER PRIMARY KEY,
   mbox        INTEGER NOT NULL, uid INTEGER NOT NULL,
   uniqueid    TEXT NOT NULL, partition TEXT NOT NULL,
-  source      TEXT,                         -- NULL: octets below; else JSON {uniqueid, partition, uid} (link) or {staged} (rename)
+  source      TEXT,                         -- NULL: octets below; else JSON, type PendingSource (pending.ts)
   size        INTEGER NOT NULL, guid BLOB NOT NULL,
   cache_offset INTEGER, cache_generation INTEGER, cache BLOB,
   octets      BLOB
@@ -122,9 +122,11 @@ CREATE TABLE pending(                       -- message files that may not be on 
 CREATE INDEX pending_by_message ON pending(mbox, uid);
 
 CREATE TABLE doomed(                        -- files and directories to remove, paced, not before a time
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  seq INTEGER PRIMARY KEY,
   not_before INTEGER NOT NULL, uniqueid TEXT NOT NULL, partition TEXT NOT NULL, uid INTEGER NOT NULL    -- uid 0: the whole directory
 ) STRICT;
+
+CREATE TABLE header_due(mbox INTEGER PRIMARY KEY) STRICT;    -- mailboxes whose header file is older than the list
 
 CREATE TABLE intent(                        -- work in slices that recovery finishes or undoes
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, args TEXT NOT NULL

@@ -103,17 +103,43 @@ function putDigits(at: number, n: number): number {
 
 /** basic(r). `row` must not be expunged. */
 export function basicCrc(row: HotRow, userCrcs: Uint32Array): number {
-  let at = putDigits(0, row.uid);
+  const flags = flagCrc(row.flags, row.user, userCrcs);
+  return basicCrcOf(row.uid, row.modseq, row.lastUpdated, flags, row.crcSuffix, row.dateDigits);
+}
+
+/** basic(r) from its parts, without a row object: for loops over many rows. */
+export function basicCrcOf(
+  uid: number,
+  modseq: number,
+  lastUpdated: number,
+  flags: number,
+  crcSuffix: number,
+  dateDigits: number,
+): number {
+  let at = putDigits(0, uid);
   text[at++] = 32;
-  at = putDigits(at, row.modseq);
+  at = putDigits(at, modseq);
   text[at++] = 32;
-  at = putDigits(at, row.lastUpdated);
+  at = putDigits(at, lastUpdated);
   text[at++] = 32;
   text[at++] = 40;
-  at = putDigits(at, flagCrc(row.flags, row.user, userCrcs));
+  at = putDigits(at, flags);
   let crc = 0xffffffff;
   for (let i = 0; i < at; i++) crc = table[(crc ^ text[i]!) & 0xff]! ^ (crc >>> 8);
-  return crcConcat((crc ^ 0xffffffff) >>> 0, row.crcSuffix, row.dateDigits + 43);
+  return crcConcat((crc ^ 0xffffffff) >>> 0, crcSuffix, dateDigits + 43);
+}
+
+/** FLAGCRC of the row at `at` of a hot block. */
+export function flagCrcAt(view: DataView, at: number, flags: number, userCrcs: Uint32Array): number {
+  let crc = systemFlagCrcs[flags & 31]!;
+  for (let word = 0; word < 4; word++) {
+    for (let bits = view.getUint32(at + 24 + 4 * word, true); bits !== 0; ) {
+      const bit = 31 - Math.clz32(bits);
+      crc ^= userCrcs[word * 32 + bit] ?? 0;
+      bits = (bits & ~(1 << bit)) >>> 0;
+    }
+  }
+  return crc >>> 0;
 }
 
 /** annot(uid, entry, userid, value); an empty value does not exist and must not be asked for. */
@@ -124,7 +150,12 @@ export function annotationCrc(uid: number, entry: string, userid: string, value:
 const V = "/vendor/cmu/cyrus-imapd";
 
 /** XOR of the annotation CRCs of what is kept in the row itself. */
-export function virtualAnnotationsCrc(row: { uid: number; cid: string; saveDate: number; createdModseq: number }): number {
+export function virtualAnnotationsCrc(row: {
+  uid: number;
+  cid: string;
+  saveDate: number;
+  createdModseq: number;
+}): number {
   let crc = 0;
   const thrid = row.cid.replace(/^0+/, "");
   if (thrid !== "") crc ^= annotationCrc(row.uid, `${V}/thrid`, "", thrid);

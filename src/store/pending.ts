@@ -1,0 +1,34 @@
+/** Rows of table `pending`: message files that a committed change calls for and that may not be durable on disk yet. */
+import type { UniqueId } from "../formats/ids.ts";
+
+/** Where the octets of a pending file are when they are not in the row itself. Kept as JSON in column `source`. */
+export type PendingSource =
+  /** COPY and MOVE: a hard link to another message's file; its cache record is copied along. */
+  | {
+      readonly link: {
+        readonly uniqueId: UniqueId;
+        readonly partition: string;
+        readonly uid: number;
+        readonly cacheOffset: number;
+        readonly cacheLength: number;
+        readonly cacheCrc: number;
+        readonly cacheGeneration: number;
+      };
+    }
+  /** A large message that the worker has already written and synced: name below the partition's `stage./`, renamed into place. */
+  | { readonly staged: string };
+
+export interface PendingRow {
+  readonly seq: number;
+  readonly mbox: number;
+  readonly uid: number;
+  readonly uniqueId: UniqueId;
+  readonly partition: string;
+  readonly source: PendingSource | undefined;
+  readonly sizeOctets: number;
+  readonly guid: Uint8Array;
+  readonly cacheOffset: number | undefined;
+  readonly cacheGeneration: number;
+  readonly cache: Uint8Array | undefined;
+  readonly octets: Uint8Array | undefined;
+}

@@ -1,0 +1,470 @@
+/**
+ * The write transaction as verbs see it. One object serves all groups of a writer; it keeps headers of recently changed mailboxes between them, which is
+ * safe because nobody else writes. Nothing here waits. A verb checks everything first, then writes, or throws and has written nothing: the engine
+ * (group.ts) runs each slice of a verb in a savepoint and calls `flush` or `rollback`.
+ */
+import { randomInt } from "node:crypto";
+import type { MboxName, UniqueId } from "../../formats/ids.ts";
+import type { Database } from "../database.ts";
+import { MAX_MBOX, ownerOf } from "../keys.ts";
+import {
+  isTombstone,
+  type ListEntry,
+  namesByRightsIdentifier,
+  readChildren,
+  readEntry,
+  readEntryByUniqueId,
+  removeEntry,
+  writeEntry,
+} from "../list-entry.ts";
+import { insertHeader, type MailboxHeader, readHeader } from "../mailbox-header.ts";
+import type { PendingSource } from "../pending.ts";
+import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQuota } from "../quota-row.ts";
+import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
+import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
+
+/** What the store needs to know of imapd.conf. */
+export interface StoreSettings {
+  /** Partition name to directory. */
+  readonly partitions: ReadonlyMap<string, string>;
+  /** `conversations: yes`: modseqs of all mailboxes of an owner come from one counter. */
+  readonly conversations: boolean;
+  readonly deletedPrefix: string;
+}
+
+/** Thrown when a mailbox is in the hands of a verb that runs in slices; the engine runs the verb again later. */
+export class Busy extends Error {
+  readonly mbox: number;
+  constructor(mbox: number) {
+    super(`mailbox ${mbox} is busy`);
+    this.mbox = mbox;
+  }
+}
+
+export interface OwnerRow {
+  readonly id: number;
+  readonly name: string;
+  modseq: number;
+  uidValidity: number;
+}
+
+export interface NewMailbox {
+  readonly name: MboxName;
+  readonly uniqueId: UniqueId;
+  readonly uidValidity: number;
+  readonly createdModseq: number;
+  readonly options: string;
+}
+
+export interface PendingInput {
+  readonly mbox: number;
+  readonly uid: number;
+  readonly uniqueId: UniqueId;
+  readonly partition: string;
+  readonly sizeOctets: number;
+  readonly guid: Uint8Array;
+  readonly source: PendingSource | undefined;
+  readonly octets: Uint8Array | undefined;
+  readonly cache: Uint8Array | undefined;
+  readonly cacheOffset: number;
+  readonly cacheGeneration: number;
+}
+
+/** Headers kept between groups. */
+const KEPT_WRITERS = 4096;
+
+export class Tx implements WriterContext {
+  readonly db: Database;
+  readonly settings: StoreSettings;
+  /** Epoch seconds; set by the engine before each slice. */
+  now = 0;
+  /** Nanoseconds within the second. */
+  nowNanos = 0;
+  /** Mailboxes changed since the last `takeChanges`. */
+  private changedBoxes = new Map<number, UniqueId>();
+  private listChanged = false;
+  private readonly writers = new Map<number, MailboxWriter>();
+  private readonly touched = new Set<MailboxWriter>();
+  private readonly locked = new Map<number, unknown>();
+  private readonly owners = new Map<string, OwnerRow>();
+  private readonly dirtyOwners = new Set<OwnerRow>();
+  private readonly quotaRoots = new Map<MboxName, MboxName | null>();
+  private readonly namesOfMbox = new Map<number, MboxName>();
+  private nextPendingSeq: number;
+  private nextDoomedSeq: number;
+  /** The verb that runs now: holder of locks. */
+  private holder: unknown;
+
+  constructor(db: Database, settings: StoreSettings) {
+    this.db = db;
+    this.settings = settings;
+    this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
+    this.nextDoomedSeq = ((db.get("SELECT max(seq) FROM doomed")![0] as number | null) ?? 0) + 1;
+  }
+
+  // ---- mailbox list ------------------------------------------------------------------------------------------------
+
+  /** The entry of that name, tombstones not. */
+  entry(name: MboxName): ListEntry | undefined {
+    const entry = readEntry(this.db, name);
+    return entry && !isTombstone(entry) ? entry : undefined;
+  }
+
+  /** Also a tombstone. */
+  anyEntry(name: MboxName): ListEntry | undefined {
+    return readEntry(this.db, name);
+  }
+
+  entryByUniqueId(uniqueId: UniqueId): ListEntry | undefined {
+    return readEntryByUniqueId(this.db, uniqueId);
+  }
+
+  /** Everything below `name`, in name order, tombstones not. */
+  children(name: MboxName): ListEntry[] {
+    return readChildren(this.db, name).filter((entry) => !isTombstone(entry));
+  }
+
+  namesByRightsIdentifier(identifier: string): MboxName[] {
+    return namesByRightsIdentifier(this.db, identifier);
+  }
+
+  /** Writes the entry; the mailbox's header file will follow. */
+  putEntry(entry: ListEntry): void {
+    writeEntry(this.db, entry);
+    this.listTouched();
+    if (entry.mbox !== undefined && !isTombstone(entry)) {
+      this.namesOfMbox.set(entry.mbox, entry.name);
+      this.headerFileDue(entry.mbox);
+      this.changedBoxes.set(entry.mbox, entry.uniqueId);
+    }
+  }
+
+  removeEntry(name: MboxName): void {
+    removeEntry(this.db, name);
+    this.listTouched();
+  }
+
+  /** Says that the small header file beside the messages is out of date (name, ACL, flag names, quota root, special use). */
+  headerFileDue(mbox: number): void {
+    this.db.run("INSERT OR IGNORE INTO header_due(mbox) VALUES (?)", mbox);
+  }
+
+  /** 24 characters of [a-z0-9], as Cyrus 3.6 makes them. */
+  newUniqueId(): UniqueId {
+    const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+    for (;;) {
+      let id = "";
+      for (let n = 0; n < 24; n++) id += letters[randomInt(36)];
+      if (!this.db.get("SELECT 1 FROM mailbox WHERE uniqueid=?", id)) return id as UniqueId;
+    }
+  }
+
+  // ---- mailboxes ---------------------------------------------------------------------------------------------------
+
+  /**
+   * The mailbox for changing it.
+   * @throws Busy while another verb holds it; the engine tries the verb again
+   */
+  mailbox(mbox: number): MailboxWriter {
+    const holder = this.locked.get(mbox);
+    if (holder !== undefined && holder !== this.holder) throw new Busy(mbox);
+    let writer = this.writers.get(mbox);
+    if (writer) {
+      this.writers.delete(mbox);
+    } else {
+      const header = readHeader(this.db, mbox);
+      if (!header) throw new Error(`mailbox ${mbox} has no header`);
+      writer = new MailboxWriter(this, header);
+    }
+    this.writers.set(mbox, writer);
+    this.touched.add(writer);
+    return writer;
+  }
+
+  /** Makes the header row of a new mailbox. The list entry is the caller's to write. */
+  createMailbox(input: NewMailbox): MailboxWriter {
+    const mbox = ((this.db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined) ??
+      1) as number;
+    if (mbox > MAX_MBOX) throw new Error("no more mailbox numbers in this shard");
+    this.db.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('next_mbox', ?)", mbox + 1);
+    const header: MailboxHeader = {
+      mbox,
+      uniqueId: input.uniqueId,
+      owner: this.owner(ownerOf(input.name, this.settings.deletedPrefix)).id,
+      uidValidity: input.uidValidity,
+      lastUid: 0,
+      highestModseq: input.createdModseq,
+      deletedModseq: 0,
+      xconvModseq: 0,
+      raclModseq: 0,
+      exists: 0,
+      unseen: 0,
+      deleted: 0,
+      answered: 0,
+      flagged: 0,
+      expunged: 0,
+      sizeOctets: 0,
+      annotOctets: 0,
+      recentUid: 0,
+      recentTime: 0,
+      lastAppend: 0,
+      pop3LastLogin: 0,
+      pop3ShowAfter: 0,
+      options: input.options,
+      flagNames: [],
+      syncCrc: 0,
+      syncCrcAnnot: ANNOT_CRC_INIT,
+      membership: 0,
+      cacheEnd: 0,
+      cacheGeneration: 1,
+    };
+    insertHeader(this.db, header);
+    this.namesOfMbox.set(mbox, input.name);
+    return this.mailbox(mbox);
+  }
+
+  /** Removes the header and all rows of a mailbox; its files follow later. The list entry is the caller's. */
+  destroyMailbox(entry: ListEntry & { readonly mbox: number }): void {
+    const { mbox } = entry;
+    this.mailbox(mbox);
+    this.forgetMailbox(mbox);
+    const factor = 2 ** 27;
+    for (const table of ["hot", "cold"])
+      this.db.run(`DELETE FROM ${table} WHERE id>=? AND id<?`, mbox * factor, (mbox + 1) * factor);
+    this.db.run("DELETE FROM pending WHERE mbox=?", mbox);
+    this.db.run("DELETE FROM guid WHERE owner=(SELECT owner FROM mailbox WHERE mbox=?) AND mbox=?", mbox, mbox);
+    this.db.run("DELETE FROM annotation WHERE uniqueid=?", entry.uniqueId);
+    this.db.run("DELETE FROM seen WHERE uniqueid=?", entry.uniqueId);
+    this.db.run("DELETE FROM header_due WHERE mbox=?", mbox);
+    this.db.run("DELETE FROM mailbox WHERE mbox=?", mbox);
+    this.doom(entry.uniqueId, entry.partition, 0, this.now);
+    this.changedBoxes.set(mbox, entry.uniqueId);
+  }
+
+  /** After a rename: gives the mailbox to the owner that its new name says, with its guid index. Does nothing when that is the same. */
+  changeOwner(mbox: number, name: MboxName): void {
+    const writer = this.mailbox(mbox);
+    const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
+    this.namesOfMbox.set(mbox, name);
+    if (writer.header.owner === owner.id) return;
+    this.db.run("UPDATE guid SET owner=? WHERE owner=? AND mbox=?", owner.id, writer.header.owner, mbox);
+    writer.header.owner = owner.id;
+    owner.modseq = Math.max(owner.modseq, writer.header.highestModseq);
+    this.dirtyOwners.add(owner);
+    writer.touch();
+  }
+
+  /** Keeps other verbs off a mailbox until `unlock`, over slices. Held by the running verb. */
+  lock(mbox: number): void {
+    this.mailbox(mbox);
+    this.locked.set(mbox, this.holder);
+  }
+
+  unlock(mbox: number): void {
+    this.locked.delete(mbox);
+  }
+
+  // ---- counters ----------------------------------------------------------------------------------------------------
+
+  /** The owner's row, made when first needed. "" is the owner of all shared mailboxes. */
+  owner(name: string): OwnerRow {
+    let owner = this.owners.get(name);
+    if (owner) return owner;
+    const row = this.db.get("SELECT id, name, modseq, uidvalidity FROM owner WHERE name=?", name);
+    if (row) owner = { id: row[0] as number, name, modseq: row[2] as number, uidValidity: row[3] as number };
+    else {
+      this.db.run("INSERT INTO owner(name, modseq, uidvalidity) VALUES (?,0,0)", name);
+      owner = {
+        id: this.db.get("SELECT id FROM owner WHERE name=?", name)![0] as number,
+        name,
+        modseq: 0,
+        uidValidity: 0,
+      };
+    }
+    if (this.owners.size >= KEPT_WRITERS) this.owners.clear();
+    this.owners.set(name, owner);
+    return owner;
+  }
+
+  /** The next modseq for a change of `header`'s messages; raises the header's highestmodseq. */
+  nextModseq(header: MailboxHeader): number {
+    if (!this.settings.conversations) return (header.highestModseq += 1);
+    const owner = this.ownerOfMailbox(header);
+    owner.modseq = Math.max(owner.modseq, header.highestModseq) + 1;
+    this.dirtyOwners.add(owner);
+    header.highestModseq = owner.modseq;
+    return owner.modseq;
+  }
+
+  /** The next modseq for a change of the list: creation, rename, ACL, deletion. */
+  nextFolderModseq(name: MboxName): number {
+    const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
+    owner.modseq += 1;
+    this.dirtyOwners.add(owner);
+    return owner.modseq;
+  }
+
+  /** Strictly increasing for an owner, near the present time (RFC 3501 §2.3.1.1). */
+  nextUidValidity(name: MboxName): number {
+    const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
+    owner.uidValidity = Math.max(owner.uidValidity + 1, this.now);
+    this.dirtyOwners.add(owner);
+    return owner.uidValidity;
+  }
+
+  // ---- quota -------------------------------------------------------------------------------------------------------
+
+  /** The nearest quota root at or above `name`. */
+  quotaRoot(name: MboxName): MboxName | undefined {
+    let root = this.quotaRoots.get(name);
+    if (root === undefined) {
+      root = quotaRootOf(this.db, name) ?? null;
+      if (this.quotaRoots.size >= KEPT_WRITERS) this.quotaRoots.clear();
+      this.quotaRoots.set(name, root);
+    }
+    return root ?? undefined;
+  }
+
+  quota(root: MboxName): QuotaRow | undefined {
+    return readQuota(this.db, root);
+  }
+
+  putQuota(quota: QuotaRow): void {
+    writeQuota(this.db, quota);
+    this.quotaRoots.clear();
+  }
+
+  removeQuota(root: MboxName): void {
+    removeQuota(this.db, root);
+    this.quotaRoots.clear();
+  }
+
+  addQuotaUse(root: MboxName, octets: number, messages: number, annot: number, folders: number): void {
+    addQuotaUse(this.db, root, octets, messages, annot, folders);
+  }
+
+  quotaChanged(header: MailboxHeader, octets: number, messages: number): void {
+    const name = this.nameOfMailbox(header);
+    const root = name && this.quotaRoot(name);
+    if (root) addQuotaUse(this.db, root, octets, messages, 0, 0);
+  }
+
+  // ---- files -------------------------------------------------------------------------------------------------------
+
+  addPending(input: PendingInput): number {
+    const seq = this.nextPendingSeq++;
+    this.db.run(
+      "INSERT INTO pending(seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+      seq,
+      input.mbox,
+      input.uid,
+      input.uniqueId,
+      input.partition,
+      input.source ? JSON.stringify(input.source) : null,
+      input.sizeOctets,
+      input.guid,
+      input.cacheOffset,
+      input.cacheGeneration,
+      input.cache ?? null,
+      input.octets ?? null,
+    );
+    return seq;
+  }
+
+  /** Highest pending number given out. */
+  get lastPendingSeq(): number {
+    return this.nextPendingSeq - 1;
+  }
+
+  /** Has a message file (uid) or a mailbox's whole directory (uid 0) removed, not before `notBefore` (epoch seconds). */
+  doom(uniqueId: UniqueId, partition: string, uid: number, notBefore: number): void {
+    const sql = "INSERT INTO doomed(seq, not_before, uniqueid, partition, uid) VALUES (?,?,?,?,?)";
+    this.db.run(sql, this.nextDoomedSeq++, notBefore, uniqueId, partition, uid);
+  }
+
+  // ---- for the engine ----------------------------------------------------------------------------------------------
+
+  /** Called before each slice of a verb; `holder` identifies the request. */
+  begin(holder: unknown, nowMs: number): void {
+    this.holder = holder;
+    this.now = Math.floor(nowMs / 1000);
+    this.nowNanos = Math.floor((nowMs - this.now * 1000) * 1e6);
+  }
+
+  /** Writes what the slice changed in memory. */
+  flush(): void {
+    for (const writer of this.touched) writer.flush();
+    for (const owner of this.dirtyOwners) {
+      this.db.run("UPDATE owner SET modseq=?, uidvalidity=? WHERE id=?", owner.modseq, owner.uidValidity, owner.id);
+    }
+    this.dirtyOwners.clear();
+    this.touched.clear();
+    while (this.writers.size > KEPT_WRITERS) {
+      const [mbox] = this.writers.keys();
+      if (this.locked.has(mbox!)) break;
+      this.writers.delete(mbox!);
+    }
+  }
+
+  /** Forgets everything the failed slice touched in memory; the database has been rolled back to the savepoint. */
+  rollback(): void {
+    for (const writer of this.touched) {
+      writer.forget();
+      this.writers.delete(writer.header.mbox);
+    }
+    this.touched.clear();
+    this.dirtyOwners.clear();
+    this.owners.clear();
+    this.quotaRoots.clear();
+    this.namesOfMbox.clear();
+  }
+
+  /** Forgets everything: the whole group was rolled back. */
+  reset(): void {
+    this.rollback();
+    this.writers.clear();
+    this.locked.clear();
+    this.changedBoxes.clear();
+    this.listChanged = false;
+  }
+
+  changed(header: MailboxHeader): void {
+    this.changedBoxes.set(header.mbox, header.uniqueId);
+  }
+
+  /** What to tell the workers after the commit. */
+  takeChanges(): { mailboxes: UniqueId[]; list: boolean } {
+    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged };
+    if (changes.mailboxes.length > 0) this.changedBoxes = new Map();
+    this.listChanged = false;
+    return changes;
+  }
+
+  private listTouched(): void {
+    this.listChanged = true;
+    this.quotaRoots.clear();
+  }
+
+  private forgetMailbox(mbox: number): void {
+    const writer = this.writers.get(mbox);
+    writer?.forget();
+    if (writer) this.touched.delete(writer);
+    this.writers.delete(mbox);
+    this.namesOfMbox.delete(mbox);
+  }
+
+  private nameOfMailbox(header: MailboxHeader): MboxName | undefined {
+    let name = this.namesOfMbox.get(header.mbox);
+    if (!name) {
+      name = readEntryByUniqueId(this.db, header.uniqueId)?.name;
+      if (this.namesOfMbox.size >= KEPT_WRITERS) this.namesOfMbox.clear();
+      if (name) this.namesOfMbox.set(header.mbox, name);
+    }
+    return name;
+  }
+
+  private ownerOfMailbox(header: MailboxHeader): OwnerRow {
+    const name = this.nameOfMailbox(header);
+    return this.owner(name ? ownerOf(name, this.settings.deletedPrefix) : "");
+  }
+}
