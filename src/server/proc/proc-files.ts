@@ -1,0 +1,196 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import type { Log } from "../../base/log.ts";
+import { formatProcLine, parseProcLine, type ProcState } from "./proc-line.ts";
+
+/** Changes are written at most this long after they happened. */
+const coalesceMs = 1_000;
+/** Files written in one go before other work gets its turn. */
+const filesPerTurn = 16;
+
+/** @throws when `proc_path` is not an absolute path other than "/" */
+export function procDirectory(options: { procPath: string | undefined; configDirectory: string }): string {
+  const path = options.procPath ?? join(options.configDirectory, "proc");
+  if (!isAbsolute(path) || /^\/+$/.test(path)) throw new Error(`proc_path must be an absolute path, not "${path}"`);
+  return path;
+}
+
+/** The state of one session and of its file. */
+export interface ProcRecord {
+  readonly number: number;
+  state: ProcState;
+  dirty: boolean;
+  written: boolean;
+}
+
+/** Writes `PID.N`, a file per session, lazily: only the last of several quick changes reaches the disk. */
+export class ProcFiles {
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #pid: number;
+  #dirty = new Set<ProcRecord>();
+  #timer: NodeJS.Timeout | undefined;
+  #complained = false;
+
+  constructor(directory: string, log: Log, pid = process.pid) {
+    this.#directory = directory;
+    this.#log = log;
+    this.#pid = pid;
+  }
+
+  open(number: number, state: ProcState): ProcRecord {
+    const record: ProcRecord = { number, state, dirty: false, written: false };
+    this.#touch(record);
+    return record;
+  }
+
+  /** Cheap enough to be called for every command. */
+  update(record: ProcRecord, state: ProcState): void {
+    record.state = state;
+    this.#touch(record);
+  }
+
+  /** Writes this one's file now, for those who count logins in other processes. */
+  flush(record: ProcRecord): void {
+    if (!record.dirty) return;
+    this.#dirty.delete(record);
+    this.#write(record);
+  }
+
+  close(record: ProcRecord): void {
+    this.#dirty.delete(record);
+    record.dirty = false;
+    if (record.written) this.#attempt(() => rmSync(this.#path(record), { force: true }));
+    record.written = false;
+  }
+
+  /** Stops the timer; files are removed by `close` of each record. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #touch(record: ProcRecord): void {
+    if (record.dirty) return;
+    record.dirty = true;
+    this.#dirty.add(record);
+    this.#timer ??= setTimeout(() => this.#writeSome(), coalesceMs).unref();
+  }
+
+  #writeSome(): void {
+    this.#timer = undefined;
+    let left = filesPerTurn;
+    for (const record of this.#dirty) {
+      if (left-- === 0) break;
+      this.#dirty.delete(record);
+      this.#write(record);
+    }
+    if (this.#dirty.size > 0) this.#timer = setTimeout(() => this.#writeSome(), 1).unref();
+  }
+
+  #write(record: ProcRecord): void {
+    record.dirty = false;
+    this.#attempt(() => {
+      const path = this.#path(record);
+      const line = formatProcLine(record.state);
+      try {
+        writeFileSync(`${path}.new`, line, { mode: 0o600 });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+        this.#log.notice("created proc directory");
+        writeFileSync(`${path}.new`, line, { mode: 0o600 });
+      }
+      renameSync(`${path}.new`, path);
+      record.written = true;
+    });
+  }
+
+  #path(record: ProcRecord): string {
+    return join(this.#directory, `${this.#pid}.${record.number}`);
+  }
+
+  /** A full or read-only disk costs the listing, not the sessions; said once. */
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!this.#complained) this.#log.err(`IOERROR: process files in ${this.#directory}: ${(error as Error).message}`);
+      this.#complained = true;
+    }
+  }
+}
+
+export interface ListedProc extends ProcState {
+  /** `PID` or `PID.N`. */
+  readonly name: string;
+  readonly pid: number;
+}
+
+/** All sessions of all processes. Files of processes that are gone are left out, and removed when `sweep` is given. */
+export function listProcs(directory: string, options: { sweep?: boolean } = {}): ListedProc[] {
+  const listed: ListedProc[] = [];
+  const alive = new Map<number, boolean>();
+  for (const name of readNames(directory)) {
+    const match = /^(\d{1,10})(?:\.\d{1,15})?$/.exec(name);
+    if (match === null) continue;
+    const pid = Number(match[1]);
+    if (!alive.has(pid)) alive.set(pid, isAlive(pid));
+    if (!alive.get(pid)) {
+      if (options.sweep) rmSync(join(directory, name), { force: true });
+      continue;
+    }
+    const state = readState(join(directory, name));
+    if (state !== undefined) listed.push({ name, pid, ...state });
+  }
+  return listed.sort((a, b) => a.pid - b.pid || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
+}
+
+/** A worker looks for this file beside `PID.N` on SIGUSR2 and ends the session. @returns false when there is no such session */
+export function requestSessionEnd(directory: string, name: string): boolean {
+  const match = /^(\d{1,10})\.(\d{1,15})$/.exec(name);
+  if (match === null || readState(join(directory, name)) === undefined) return false;
+  writeFileSync(join(directory, `${name}.end`), "", { mode: 0o600 });
+  process.kill(Number(match[1]), "SIGUSR2");
+  return true;
+}
+
+/** Numbers of this process's sessions that are to be ended; the requests are taken away. */
+export function takeEndRequests(directory: string, pid = process.pid): number[] {
+  const numbers: number[] = [];
+  for (const name of readNames(directory)) {
+    const match = /^(\d{1,10})\.(\d{1,15})\.end$/.exec(name);
+    if (match === null || Number(match[1]) !== pid) continue;
+    rmSync(join(directory, name), { force: true });
+    numbers.push(Number(match[2]));
+  }
+  return numbers;
+}
+
+function readNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function readState(path: string): ProcState | undefined {
+  try {
+    return parseProcLine(readFileSync(path, "utf8"));
+  } catch (error) {
+    // The session ended between readdir and here.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
