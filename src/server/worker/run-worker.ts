@@ -186,7 +186,7 @@ async function superviseProcess(started: StartedWorker, log: Log, options: Servi
 
   if (options.standalone) {
     worker.accept(new StandardStreams());
-    worker.retire("standalone");
+    worker.retire("standalone", { endSessions: false });
   } else {
     listenOnPassedSocket(worker, log);
     watchForRetirement(worker);

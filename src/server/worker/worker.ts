@@ -187,14 +187,15 @@ export class Worker implements ConnectionHost {
 
   /**
    * Stops accepting at once and ends idle sessions little by little, so that they do not all come back in the same second.
-   * Busy ones are ended when they become idle.
+   * Busy ones are ended when they become idle. With `endSessions` false all end at their own pace.
    */
-  retire(reason: string): void {
+  retire(reason: string, { endSessions = true } = {}): void {
     if (this.#state !== "serving") return;
     this.#state = "retiring";
     this.log.info(`retiring: ${reason}`);
     this.#stopListening();
     if (this.size === 0) return this.#finish();
+    if (!endSessions) return;
     const end = performance.now() + (this.#options.retireSpreadMs ?? 60_000);
     const step = (): void => {
       const turnsLeft = Math.max(1, Math.ceil((end - performance.now()) / 1_000));
