@@ -156,7 +156,8 @@ export class CommandReader {
 
   #checkLiteralMinus(): void {
     const { maxNonSyncOctets } = this.#tokenizer.limits;
-    if (maxNonSyncOctets === undefined || this.#lastSync || this.#tokenizer.literalRemaining <= maxNonSyncOctets) return;
+    if (maxNonSyncOctets === undefined || this.#lastSync || this.#tokenizer.literalRemaining <= maxNonSyncOctets)
+      return;
     throw new ImapLimitError("BYE", "[TOOBIG] Non-synchronizing literal size exceeds 4K");
   }
 

@@ -52,7 +52,8 @@ export function parseDateTime(text: string): DateTime | undefined {
   const [hour, minute, second] = [Number(match[4]), Number(match[5]), Number(match[6])];
   const [zoneHour, zoneMinute] = [Number(match[8]), Number(match[9])];
   // A leap second is accepted and falls on the next minute.
-  if (day === undefined || hour > 23 || minute > 59 || second > 60 || zoneHour > 23 || zoneMinute > 59) return undefined;
+  if (day === undefined || hour > 23 || minute > 59 || second > 60 || zoneHour > 23 || zoneMinute > 59)
+    return undefined;
   const zoneMinutes = (match[7] === "-" ? -1 : 1) * (zoneHour * 60 + zoneMinute);
   const seconds = hour * 3600 + minute * 60 + second;
   return { epochSeconds: epochDay(day) * 86_400 + seconds - zoneMinutes * 60, zoneMinutes: zoneMinutes || 0 };

@@ -120,7 +120,11 @@ export function parseFetch(args: Arguments, extensions?: ReadonlyMap<string, Fet
   return { set, items: items.plain, sections: items.sections, modifiers };
 }
 
-function readItem(args: Arguments, items: FetchItems, extensions: ReadonlyMap<string, FetchItemReader> | undefined): void {
+function readItem(
+  args: Arguments,
+  items: FetchItems,
+  extensions: ReadonlyMap<string, FetchItemReader> | undefined,
+): void {
   const token = args.peek();
   if (token.kind === "eol") args.missing();
   const word = args.atom(`Invalid ${args.name} attribute`);
@@ -131,7 +135,10 @@ function readItem(args: Arguments, items: FetchItems, extensions: ReadonlyMap<st
   }
   const bracket = name.indexOf("[");
   const head = bracket < 0 ? name : name.slice(0, bracket);
-  if (bracket > 0 && (head === "BODY" || head === "BODY.PEEK" || head === "BINARY" || head === "BINARY.PEEK" || head === "BINARY.SIZE")) {
+  if (
+    bracket > 0 &&
+    (head === "BODY" || head === "BODY.PEEK" || head === "BINARY" || head === "BINARY.PEEK" || head === "BINARY.SIZE")
+  ) {
     if (items.sections.length >= MAX_FETCH_SECTIONS) args.fail("Invalid body section");
     const peek = head !== "BODY" && head !== "BINARY";
     const kind = head.startsWith("BODY") ? "BODY" : head === "BINARY.SIZE" ? head : "BINARY";

@@ -248,7 +248,8 @@ export class Tokenizer {
     const { length } = chunk;
     let at = from;
     while (at < length && octetClass[chunk[at]!] !== DELIMITER) at++;
-    if (this.#heldLength + at - from > this.limits.maxWordOctets) throw new ImapLimitError("BYE", "[TOOBIG] Word too long");
+    if (this.#heldLength + at - from > this.limits.maxWordOctets)
+      throw new ImapLimitError("BYE", "[TOOBIG] Word too long");
     this.#pos = at;
     if (at === length) {
       this.#hold(from, at);
@@ -330,7 +331,10 @@ export class Tokenizer {
       } else if (this.#state === HEAD_DIGITS && c === PLUS && this.#digits > 0) {
         this.#sync = false;
         this.#state = HEAD_PLUS;
-      } else if ((this.#state === HEAD_DIGITS && c === BRACE_CLOSE && this.#digits > 0) || (this.#state === HEAD_PLUS && c === BRACE_CLOSE)) {
+      } else if (
+        (this.#state === HEAD_DIGITS && c === BRACE_CLOSE && this.#digits > 0) ||
+        (this.#state === HEAD_PLUS && c === BRACE_CLOSE)
+      ) {
         this.#state = HEAD_CLOSED;
       } else if (this.#state === HEAD_CLOSED && c === CR) {
         this.#state = HEAD_CR;

@@ -1,0 +1,26 @@
+/** IMAP syntax: octets to commands, and responses to octets. See README.md. */
+export * from "./acl.ts";
+export { type Argument, Arguments, parseNumber } from "./arguments.ts";
+export { ChunkPool } from "./chunk-pool.ts";
+export { CommandReader, type ReaderEvent } from "./command-reader.ts";
+export * from "./date.ts";
+export { ImapLimitError, ImapSyntaxError } from "./errors.ts";
+export * from "./fetch.ts";
+export * from "./fetch-writer.ts";
+export * from "./flags.ts";
+export * from "./id.ts";
+export * from "./limits.ts";
+export * from "./list.ts";
+export { ListPattern } from "./list-pattern.ts";
+export * from "./mailbox-commands.ts";
+export { isAtom } from "./octet-class.ts";
+export * from "./quota.ts";
+export { putDecimal, ResponseWriter } from "./response-writer.ts";
+export * from "./responses.ts";
+export * from "./search.ts";
+export * from "./select.ts";
+export * from "./sequence-set.ts";
+export * from "./status.ts";
+export * from "./store.ts";
+export { canBeQuoted, needsNoQuotes } from "./strings.ts";
+export { type Token, Tokenizer } from "./tokenizer.ts";
