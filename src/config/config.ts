@@ -12,7 +12,7 @@ import {
   valuesAfter,
 } from "./patterns.ts";
 import { defaultOf, parseValue, type Resolved, resolveOptions } from "./resolve.ts";
-import type { Origin, Setting, Settings } from "./settings.ts";
+import type { Notice, Origin, Setting, Settings } from "./settings.ts";
 import { suggest } from "./suggest.ts";
 
 /** Options a replication channel may set for itself, as CHANNEL_sync_host. */
@@ -37,6 +37,8 @@ export interface ConfigExtras {
    * that have no effect. A program logs them once when it starts.
    */
   readonly notices: readonly string[];
+  /** The same with the place apart from the text, and without the guesses at misspelt names. */
+  readonly settingNotices: readonly Notice[];
   /** `sasl_OPTION`, for OPTION such as `mech_list`. */
   sasl(option: string): string | undefined;
   /** Text of any setting, known or not, as the file gives it; the service's own form first. */
@@ -74,6 +76,7 @@ export function makeConfig(settings: Settings, file: string, service: string | u
   }
   const defaultPartition = checkDefaultPartition(resolution.byName.get("defaultpartition"), file);
   const acls = autocreateAclsOf(settings, service);
+  const notices = [...settings.notices, ...resolution.notices, ...effectNotices(resolution.byName)];
   const extras: ConfigExtras = {
     configdirectory: directory,
     file,
@@ -82,12 +85,8 @@ export function makeConfig(settings: Settings, file: string, service: string | u
     backupPartitions: valuesAfter(own, "backuppartition-"),
     autocreateAcls: acls,
     autocreateSpecialUse: new Map([...valuesAfter(own, "xlist-")].map(([flag, folder]) => [folder, flag])),
-    notices: [
-      ...settings.notices,
-      ...resolution.notices,
-      ...effectNotices(resolution.byName),
-      ...typoNotices(settings),
-    ],
+    notices: [...notices, ...typoNotices(settings)].map(({ text, file: where, line }) => `${text} (${where}:${line})`),
+    settingNotices: notices,
     sasl: (option) => own.get(`sasl_${option.toLowerCase()}`)?.value,
     raw: (name) => own.get(name.toLowerCase())?.value,
     origin: (name) => {
@@ -159,28 +158,29 @@ function isDefault({ value, text }: Resolved, option: Option): boolean {
 }
 
 /** Options that the files set to something other than the default, and that nothing here obeys. */
-function effectNotices(byName: ReadonlyMap<string, Resolved>): readonly string[] {
-  const notices: string[] = [];
+function effectNotices(byName: ReadonlyMap<string, Resolved>): readonly Notice[] {
+  const notices: Notice[] = [];
   for (const [name, resolved] of byName) {
     const { origin } = resolved;
     const option = options.get(name)!;
     if (!origin || option.deprecated?.use !== undefined || isDefault(resolved, option)) continue;
     const state = optionStates[name as Exclude<CurrentOptionName, OldOptionName>];
-    const where = `${origin.file}:${origin.line}`;
-    if (state === "notYet") notices.push(`Option '${name}' is not supported yet and has no effect (${where})`);
-    else if (state !== "done")
-      notices.push(`Option '${name}' is accepted without effect: ${state.noEffect} (${where})`);
+    if (state === "notYet")
+      notices.push({ ...origin, text: `Option '${name}' is not supported yet and has no effect` });
+    else if (state !== "done") {
+      notices.push({ ...origin, text: `Option '${name}' is accepted without effect: ${state.noEffect}` });
+    }
   }
   return notices;
 }
 
 /** Names that are nothing we know, but very like an option. Cyrus keeps silent about unknown names; so do we otherwise. */
-function typoNotices(settings: Settings): readonly string[] {
-  const notices: string[] = [];
+function typoNotices(settings: Settings): readonly Notice[] {
+  const notices: Notice[] = [];
   for (const { name, file, line } of settings.byName.values()) {
     if (options.has(name) || isForSomeService(name) || isPattern(name)) continue;
     const near = suggest(name, options.keys());
-    if (near !== undefined) notices.push(`Option '${name}' is unknown; did you mean ${near}? (${file}:${line})`);
+    if (near !== undefined) notices.push({ file, line, text: `Option '${name}' is unknown; did you mean ${near}?` });
   }
   return notices;
 }

@@ -2,7 +2,7 @@
 import { ConfigError } from "./error.ts";
 import type { Option } from "./options/define.ts";
 import { options } from "./options/index.ts";
-import type { Origin, Setting, Settings } from "./settings.ts";
+import type { Notice, Origin, Setting, Settings } from "./settings.ts";
 import { suggest } from "./suggest.ts";
 import { defaultText, foldOnOff, parseBitfield, parseDuration, parseInteger, parseSwitch } from "./values.ts";
 
@@ -18,7 +18,7 @@ export interface Resolved {
 export interface Resolution {
   /** Every option, old names as well. */
   readonly byName: ReadonlyMap<string, Resolved>;
-  readonly notices: readonly string[];
+  readonly notices: readonly Notice[];
 }
 
 /** How a setting of the file is meant, for one service. */
@@ -45,7 +45,7 @@ const successors: ReadonlyMap<string, string> = new Map(
 
 /** @throws ConfigError for the first setting, in the order of the files, whose text is no value of its option */
 export function resolveOptions({ byName }: Settings, service: string | undefined): Resolution {
-  const notices: string[] = [];
+  const notices: Notice[] = [];
   const generic = new Map<string, Resolved>();
   const specific = new Map<string, Resolved>();
   const directory = configDirectory(byName, service);
@@ -57,7 +57,7 @@ export function resolveOptions({ byName }: Settings, service: string | undefined
     const resolved = parseValue({ ...setting, value }, option, notices);
     (target.forService ? specific : generic).set(target.option, resolved);
     const deprecation = deprecationNotice(setting.name, option);
-    if (deprecation !== undefined) notices.push(`${deprecation} (${setting.file}:${setting.line})`);
+    if (deprecation !== undefined) notices.push({ text: deprecation, file: setting.file, line: setting.line });
   }
   for (const set of [specific, generic]) {
     for (const [old, use] of successors) {
@@ -102,7 +102,7 @@ export function defaultOf(option: Option, directory: string | undefined): Resolv
 }
 
 /** @throws ConfigError when the text of the setting is no value of the option */
-export function parseValue(setting: Setting, option: Option, notices: string[]): Resolved {
+export function parseValue(setting: Setting, option: Option, notices: Notice[]): Resolved {
   const { name, value: text, file, line } = setting;
   const origin: Origin = { file, line };
   const fail = (message: string, hint: string): never => {
@@ -132,7 +132,10 @@ export function parseValue(setting: Setting, option: Option, notices: string[]):
       const { words, replaced, unknown } = parseBitfield(text, option);
       if (unknown.length > 0) return fail(`invalid value '${unknown[0]}'`, wordHint(unknown[0]!, option.words));
       for (const { old, word } of replaced) {
-        notices.push(`Value '${old}' for option '${name}' is deprecated in favor of value '${word}' (${file}:${line})`);
+        notices.push({
+          ...origin,
+          text: `Value '${old}' for option '${name}' is deprecated in favor of value '${word}'`,
+        });
       }
       return { value: words, text: option.words.filter((word) => words.has(word)).join(" "), origin };
     }

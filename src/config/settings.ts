@@ -23,6 +23,11 @@ export interface Origin {
   readonly line: number;
 }
 
+/** Something worth a line in the log. */
+export interface Notice extends Origin {
+  readonly text: string;
+}
+
 export interface Setting extends Origin {
   readonly name: string;
   readonly value: string;
@@ -33,7 +38,7 @@ export interface Settings {
   readonly byName: ReadonlyMap<string, Setting>;
   /** Further lines of the names that may be repeated, in order, the first line among them. */
   readonly repeated: readonly Setting[];
-  readonly notices: readonly string[];
+  readonly notices: readonly Notice[];
 }
 
 export interface ReadSettingsOptions {
@@ -57,7 +62,7 @@ interface OpenFile {
 export function readSettings(octets: Uint8Array, { file, readInclude, mayRepeat }: ReadSettingsOptions): Settings {
   const byName = new Map<string, Setting>();
   const repeated: Setting[] = [];
-  const notices: string[] = [];
+  const notices: Notice[] = [];
   const seenFiles = new Set([file]);
   const open: OpenFile[] = [openFile(file, octets)];
 
@@ -160,7 +165,7 @@ function isBlank(code: number): boolean {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function decodeValue(octets: string, name: string, where: Origin, notices: string[]): string {
+function decodeValue(octets: string, name: string, where: Origin, notices: Notice[]): string {
   // Values reach log lines, file names and protocol lines; a NUL or CR in them has no honest use.
   if (/[\0-\x08\x0a-\x1f\x7f]/.test(octets)) {
     throw new ConfigError({
@@ -173,7 +178,7 @@ function decodeValue(octets: string, name: string, where: Origin, notices: strin
   try {
     return utf8.decode(Buffer.from(octets, "latin1"));
   } catch {
-    notices.push(`${where.file}:${where.line}: the value of ${name} is not UTF-8; it is read as ISO 8859-1`);
+    notices.push({ ...where, text: `the value of ${name} is not UTF-8; it is read as ISO 8859-1` });
     // C1 controls have no place in ISO 8859-1 text either.
     return octets.replace(/[\x80-\x9f]/g, "?");
   }

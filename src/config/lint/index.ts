@@ -1,0 +1,42 @@
+/** What `cyr_info conf-lint` finds in a pair of imapd.conf and cyrus.conf that both can be read. */
+import type { Config } from "../config.ts";
+import type { CyrusConf } from "../cyrus-conf.ts";
+import { ConfigError } from "../error.ts";
+import type { Services } from "../services.ts";
+import { requireMailStore } from "../start-checks.ts";
+import { lintEvents, lintServices, lintStart } from "./entries.ts";
+import type { Finding } from "./finding.ts";
+import { mismatchedSockets, overlappingPartitions } from "./places.ts";
+import { unknownSettings } from "./unknown-settings.ts";
+
+export { type Finding, formatFinding } from "./finding.ts";
+
+/**
+ * @param config loaded without a service
+ * @param cyrusConf parsed in mode "reload", so that all errors are at hand
+ * @returns in the order of kinds, each kind in the order of the files
+ */
+export function lintConfiguration(config: Config, cyrusConf: CyrusConf, services: Services): readonly Finding[] {
+  return [
+    ...unknownSettings(config, cyrusConf),
+    ...config.settingNotices.map(({ text, file, line }) => ({ text, file, line })),
+    ...startFindings(config),
+    ...overlappingPartitions(config),
+    ...cyrusConf.errors.map(({ file, line, text, hint }) => ({ file, line, text: `${text}: ${hint}` })),
+    ...cyrusConf.warnings,
+    ...lintStart(cyrusConf, config),
+    ...lintServices(cyrusConf, services),
+    ...lintEvents(cyrusConf),
+    ...mismatchedSockets(config, cyrusConf),
+  ];
+}
+
+function startFindings(config: Config): readonly Finding[] {
+  try {
+    requireMailStore(config);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [{ file: error.file, line: error.line, text: `${error.text}: ${error.hint}` }];
+  }
+}
