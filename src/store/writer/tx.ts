@@ -94,6 +94,7 @@ export class Tx implements WriterContext {
   private nextDoomedSeq: number;
   /** The verb that runs now: holder of locks. */
   private holder: unknown;
+  private undo: ((tx: Tx) => void) | undefined;
 
   constructor(db: Database, settings: StoreSettings) {
     this.db = db;
@@ -231,7 +232,7 @@ export class Tx implements WriterContext {
     const factor = 2 ** 27;
     for (const table of ["hot", "cold"])
       this.db.run(`DELETE FROM ${table} WHERE id>=? AND id<?`, mbox * factor, (mbox + 1) * factor);
-    this.db.run("DELETE FROM pending WHERE mbox=?", mbox);
+    // Rows of `pending` stay: copies elsewhere may be links to files that they have yet to write.
     this.db.run("DELETE FROM guid WHERE owner=(SELECT owner FROM mailbox WHERE mbox=?) AND mbox=?", mbox, mbox);
     this.db.run("DELETE FROM annotation WHERE uniqueid=?", entry.uniqueId);
     this.db.run("DELETE FROM seen WHERE uniqueid=?", entry.uniqueId);
@@ -262,6 +263,21 @@ export class Tx implements WriterContext {
 
   unlock(mbox: number): void {
     this.locked.delete(mbox);
+  }
+
+  /**
+   * For verbs in slices: what takes back the slices already committed, should a later one fail. Runs in a transaction of its own before any other
+   * verb. A crash is recovery's business: leave an intent row as well.
+   */
+  onFailure(undo: (tx: Tx) => void): void {
+    this.undo = undo;
+  }
+
+  /** For the engine. */
+  takeUndo(): ((tx: Tx) => void) | undefined {
+    const { undo } = this;
+    this.undo = undefined;
+    return undo;
   }
 
   // ---- counters ----------------------------------------------------------------------------------------------------
@@ -378,8 +394,8 @@ export class Tx implements WriterContext {
 
   /** Has a message file (uid) or a mailbox's whole directory (uid 0) removed, not before `notBefore` (epoch seconds). */
   doom(uniqueId: UniqueId, partition: string, uid: number, notBefore: number): void {
-    const sql = "INSERT INTO doomed(seq, not_before, uniqueid, partition, uid) VALUES (?,?,?,?,?)";
-    this.db.run(sql, this.nextDoomedSeq++, notBefore, uniqueId, partition, uid);
+    const sql = "INSERT INTO doomed(seq, not_before, pending_seq, uniqueid, partition, uid) VALUES (?,?,?,?,?,?)";
+    this.db.run(sql, this.nextDoomedSeq++, notBefore, this.lastPendingSeq, uniqueId, partition, uid);
   }
 
   // ---- for the engine ----------------------------------------------------------------------------------------------

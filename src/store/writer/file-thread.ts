@@ -1,0 +1,102 @@
+/** The thread that does FileWork beside the writer. Talks to it by messages: FileThreadInput in, FileThreadOutput out. */
+import { parentPort, workerData } from "node:worker_threads";
+import { createLog } from "../../base/log.ts";
+import { openReader } from "../database.ts";
+import { FileWork } from "./file-work.ts";
+
+export interface FileThreadData {
+  readonly databasePath: string;
+  readonly partitions: ReadonlyMap<string, string>;
+  readonly ident: string;
+}
+
+/** `wake`: something was committed. `drain`: sync at once when all is written, and say so. */
+export type FileThreadInput = { readonly kind: "wake" | "drain" | "stop" };
+
+export type FileThreadOutput =
+  | { readonly kind: "finished"; readonly pendingSeq: number; readonly doomed: number[]; readonly headers: number[] }
+  /** Everything that was there at the last `wake` or `drain` is written; `drained` tells that it is synced, too. */
+  | { readonly kind: "idle"; readonly drained: boolean }
+  | { readonly kind: "failing"; readonly error: string }
+  | { readonly kind: "stopped" };
+
+/** Files written before they are synced: a batch costs one flush of the filesystem. */
+const SYNC_FILES = 2_000;
+const SYNC_MILLISECONDS = 400;
+const RETRY_MILLISECONDS = 1_000;
+/** Doomed files may have to wait for their time: look again now and then. */
+const LOOK_AGAIN_MILLISECONDS = 5_000;
+
+const { databasePath, partitions, ident } = workerData as FileThreadData;
+const port = parentPort!;
+const log = createLog({ ident });
+const db = openReader(databasePath);
+const work = new FileWork(db, partitions, log);
+
+let timer: NodeJS.Timeout | undefined;
+let firstUnsynced = 0;
+let draining = false;
+let stopping = false;
+let failing = false;
+
+function say(output: FileThreadOutput): void {
+  port.postMessage(output);
+}
+
+function later(milliseconds: number): void {
+  clearTimeout(timer);
+  timer = setTimeout(run, milliseconds);
+}
+
+function syncNow(): void {
+  const finished = work.sync();
+  say({ kind: "finished", ...finished });
+}
+
+/** One turn: a portion of work, a sync when it is due, then the next turn or a rest. */
+function run(): void {
+  try {
+    const before = work.unsynced;
+    const more = work.step(Math.floor(Date.now() / 1000));
+    if (before === 0 && work.unsynced > 0) firstUnsynced = Date.now();
+    const due = work.unsynced >= SYNC_FILES || (work.unsynced > 0 && Date.now() - firstUnsynced >= SYNC_MILLISECONDS);
+    if (due || (!more && (draining || stopping) && work.unsynced > 0)) syncNow();
+    if (failing) log.notice("message files can be written again");
+    failing = false;
+    if (more) {
+      clearTimeout(timer);
+      timer = undefined;
+      setImmediate(run);
+      return;
+    }
+    if (stopping) {
+      finish();
+      return;
+    }
+    say({ kind: "idle", drained: work.unsynced === 0 });
+    if (work.unsynced === 0) draining = false;
+    later(work.unsynced > 0 ? Math.max(1, firstUnsynced + SYNC_MILLISECONDS - Date.now()) : LOOK_AGAIN_MILLISECONDS);
+  } catch (error) {
+    if (!failing)
+      log.err("IOERROR: message files cannot be written; they stay in the database", { error: String(error) });
+    failing = true;
+    say({ kind: "failing", error: String(error) });
+    if (stopping) finish();
+    else later(RETRY_MILLISECONDS);
+  }
+}
+
+function finish(): void {
+  clearTimeout(timer);
+  work.close();
+  db.close();
+  say({ kind: "stopped" });
+  port.close();
+}
+
+port.on("message", ({ kind }: FileThreadInput) => {
+  if (kind === "stop") stopping = true;
+  if (kind === "drain") draining = true;
+  if (!failing || stopping) later(0);
+});
+later(0);

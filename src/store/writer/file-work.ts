@@ -1,0 +1,350 @@
+/**
+ * Message files behind the commit: writes what table `pending` calls for, copies cache records, rewrites header files, removes doomed files. Works on a
+ * reading connection; only after `sync` may the rows be deleted, which is the writer's business. All calls are synchronous: this runs in a thread of
+ * its own, in recovery, or in a program that opened the store itself.
+ */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { crc32 } from "node:zlib";
+import type { Log } from "../../base/log.ts";
+import { syncFilesystem } from "../../base/native/index.ts";
+import type { UniqueId } from "../../formats/ids.ts";
+import { writeHeaderFile } from "../blobs/header-file.ts";
+import { cachePath, mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
+import type { Database, Value } from "../database.ts";
+import { readEntryByUniqueId } from "../list-entry.ts";
+import { readHeader } from "../mailbox-header.ts";
+import type { PendingRow, PendingSource } from "../pending.ts";
+import { quotaRootOf } from "../quota-row.ts";
+
+/** Rows and octets read from the database at a time. */
+const ROWS_AT_A_TIME = 128;
+/** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
+const DOOMED_AT_A_TIME = 20;
+const KNOWN_DIRECTORIES = 20_000;
+
+export const PENDING_COLUMNS =
+  "seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, octets";
+
+export function pendingFromRow(row: readonly Value[]): PendingRow {
+  return {
+    seq: row[0] as number,
+    mbox: row[1] as number,
+    uid: row[2] as number,
+    uniqueId: row[3] as UniqueId,
+    partition: row[4] as string,
+    source: row[5] === null ? undefined : (JSON.parse(row[5] as string) as PendingSource),
+    sizeOctets: row[6] as number,
+    guid: row[7] as Uint8Array,
+    cacheOffset: row[8] === null ? undefined : (row[8] as number),
+    cacheGeneration: (row[9] as number | null) ?? 1,
+    cache: row[10] === null ? undefined : (row[10] as Uint8Array),
+    octets: row[11] === null ? undefined : (row[11] as Uint8Array),
+  };
+}
+
+/** Rows whose files are durable. */
+export interface Finished {
+  readonly pendingSeq: number;
+  readonly doomed: number[];
+  readonly headers: number[];
+}
+
+export class FileWork {
+  private readonly db: Database;
+  private readonly partitions: ReadonlyMap<string, string>;
+  private readonly log: Log;
+  private readonly roots = new Map<string, number>();
+  private readonly known = new Set<string>();
+  private readonly touched = new Set<string>();
+  private writtenSeq = 0;
+  private syncedSeq = 0;
+  private doomed: number[] = [];
+  private headers: number[] = [];
+  private readonly headersDone = new Map<number, number>();
+  private readonly doomedDone = new Set<number>();
+  private written = 0;
+
+  /** Opens a descriptor on every partition now: one opened later might miss a write-back error. */
+  constructor(db: Database, partitions: ReadonlyMap<string, string>, log: Log) {
+    this.db = db;
+    this.partitions = partitions;
+    this.log = log;
+    for (const [name, root] of partitions) {
+      mkdirSync(root, { recursive: true, mode: 0o700 });
+      this.roots.set(name, openSync(root, constants.O_RDONLY | constants.O_DIRECTORY));
+    }
+  }
+
+  /** Files written and not yet synced. */
+  get unsynced(): number {
+    return this.written;
+  }
+
+  /**
+   * Does one portion of work. False when there was nothing to do.
+   * @throws Error of the filesystem; the row it failed on stays and is tried again at the next call
+   */
+  step(nowSeconds: number): boolean {
+    const rows = this.db.all(
+      `SELECT ${PENDING_COLUMNS} FROM pending WHERE seq>? ORDER BY seq LIMIT ${ROWS_AT_A_TIME}`,
+      this.writtenSeq,
+    );
+    for (const row of rows) {
+      const pending = pendingFromRow(row);
+      this.writeFile(pending);
+      this.writeCache(pending);
+      this.writtenSeq = pending.seq;
+      this.written += 1;
+    }
+    const headers = this.writeHeaders();
+    const doomed = rows.length === 0 ? this.removeDoomed(nowSeconds) : 0;
+    return rows.length > 0 || headers > 0 || doomed > 0;
+  }
+
+  /**
+   * Makes everything written so far durable and says which rows may go.
+   * @throws NativeError when the filesystem lost writes: everything since the last success will be written again
+   */
+  sync(): Finished {
+    try {
+      for (const partition of this.touched) syncFilesystem(this.rootOf(partition));
+    } catch (error) {
+      this.writtenSeq = this.syncedSeq;
+      this.written = 0;
+      this.headers = [];
+      throw error;
+    }
+    this.touched.clear();
+    this.syncedSeq = this.writtenSeq;
+    this.written = 0;
+    const { doomed, headers } = this;
+    this.doomed = [];
+    this.headers = [];
+    return { pendingSeq: this.syncedSeq, doomed, headers };
+  }
+
+  /** Has the partition's filesystem written out at the next `sync`. */
+  touch(partition: string): void {
+    this.touched.add(partition);
+  }
+
+  close(): void {
+    for (const fd of this.roots.values()) closeSync(fd);
+    this.roots.clear();
+  }
+
+  /** Writes one message file, whatever was there before. */
+  writeFile(pending: PendingRow): void {
+    const directory = this.directory(pending.partition, pending.uniqueId);
+    const target = messagePath(directory, pending.uid);
+    this.touched.add(pending.partition);
+    const { source, octets } = pending;
+    if (octets) this.inDirectory(directory, () => writeWhole(target, octets));
+    else if (source && "staged" in source) {
+      const from = stagePath(this.root(pending.partition), source.staged);
+      this.inDirectory(directory, () => renameStaged(from, target, pending.sizeOctets));
+    } else if (source) {
+      const { link } = source;
+      const from = messagePath(this.directory(link.partition, link.uniqueId), link.uid);
+      this.inDirectory(directory, () => linkOrCopy(from, target));
+    }
+  }
+
+  private writeCache(pending: PendingRow): void {
+    if (pending.cacheOffset === undefined) return;
+    try {
+      const record = pending.cache ?? this.readLinkedCache(pending);
+      if (!record || record.length === 0) return;
+      const directory = this.directory(pending.partition, pending.uniqueId);
+      const fd = openSync(cachePath(directory, pending.cacheGeneration), constants.O_WRONLY | constants.O_CREAT, 0o600);
+      try {
+        writeSync(fd, record, 0, record.length, pending.cacheOffset);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      // Not needed for anything: readers make the record again from the message.
+      this.log.warning("cache record not written", {
+        uniqueid: pending.uniqueId,
+        uid: pending.uid,
+        error: String(error),
+      });
+    }
+  }
+
+  private readLinkedCache({ source }: PendingRow): Uint8Array | undefined {
+    if (!source || !("link" in source) || source.link.cacheLength === 0) return undefined;
+    const { partition, uniqueId, cacheGeneration, cacheOffset, cacheLength, cacheCrc } = source.link;
+    const fd = openSync(cachePath(this.directory(partition, uniqueId), cacheGeneration), constants.O_RDONLY);
+    try {
+      const record = Buffer.allocUnsafe(cacheLength);
+      const read = readSync(fd, record, 0, cacheLength, cacheOffset);
+      return read === cacheLength && crc32(record) === cacheCrc ? record : undefined;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  private writeHeaders(): number {
+    const rows = this.db.all(`SELECT mbox FROM header_due LIMIT ${ROWS_AT_A_TIME}`);
+    let done = 0;
+    for (const [value] of rows) {
+      const mbox = value as number;
+      const header = readHeader(this.db, mbox);
+      const entry = header && readEntryByUniqueId(this.db, header.uniqueId);
+      // The row stays until the writer hears of it: do not write the same state again meanwhile.
+      const state = entry ? entry.folderModseq * 4096 + header.flagNames.length : 0;
+      if (this.headersDone.get(mbox) === state) continue;
+      if (header && entry) {
+        writeHeaderFile(this.directory(entry.partition, header.uniqueId), {
+          version: 1,
+          name: entry.name,
+          uniqueId: header.uniqueId,
+          uidValidity: header.uidValidity,
+          type: entry.type,
+          acl: entry.acl,
+          quotaRoot: quotaRootOf(this.db, entry.name),
+          specialUse: entry.specialUse,
+          flagNames: header.flagNames,
+          options: header.options,
+          createdModseq: entry.createdModseq,
+        });
+        this.touched.add(entry.partition);
+      }
+      if (this.headersDone.size > KNOWN_DIRECTORIES) this.headersDone.clear();
+      this.headersDone.set(mbox, state);
+      this.headers.push(mbox);
+      this.written += 1;
+      done += 1;
+    }
+    return done;
+  }
+
+  private removeDoomed(nowSeconds: number): number {
+    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<=? ORDER BY seq LIMIT ${DOOMED_AT_A_TIME}`;
+    const rows = this.db.all(sql, nowSeconds, this.syncedSeq);
+    // Rows stay until the writer deletes them: those done before are passed over.
+    const seqs = new Set(rows.map(([seq]) => seq as number));
+    for (const seq of this.doomedDone) if (!seqs.has(seq)) this.doomedDone.delete(seq);
+    let removed = 0;
+    for (const [seq, uniqueId, partition, uid] of rows) {
+      if (this.doomedDone.has(seq as number)) continue;
+      const directory = this.directory(partition as string, uniqueId as UniqueId);
+      if (uid === 0) {
+        rmSync(directory, { recursive: true, force: true });
+        this.known.delete(directory);
+      } else unlinkIfThere(messagePath(directory, uid as number));
+      this.doomedDone.add(seq as number);
+      this.doomed.push(seq as number);
+      this.touched.add(partition as string);
+      this.written += 1;
+      removed += 1;
+    }
+    return removed;
+  }
+
+  private inDirectory(directory: string, action: () => void): void {
+    if (!this.known.has(directory)) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      if (this.known.size > KNOWN_DIRECTORIES) this.known.clear();
+      this.known.add(directory);
+    }
+    try {
+      action();
+    } catch (error) {
+      this.known.delete(directory);
+      throw error;
+    }
+  }
+
+  private root(partition: string): string {
+    const root = this.partitions.get(partition);
+    if (root === undefined) throw new Error(`partition-${partition} is not in the configuration, but has messages`);
+    return root;
+  }
+
+  private rootOf(partition: string): number {
+    return this.roots.get(partition)!;
+  }
+
+  private directory(partition: string, uniqueId: UniqueId): string {
+    return mailboxDirectory(this.root(partition), uniqueId);
+  }
+}
+
+/** Never writes into a file that is already there: it may be a link that other messages share. */
+function writeWhole(path: string, octets: Uint8Array): void {
+  const fd = createAnew(path);
+  try {
+    for (let at = 0; at < octets.length; ) at += writeSync(fd, octets, at, octets.length - at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function createAnew(path: string): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  try {
+    return openSync(path, flags, 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    unlinkSync(path);
+    return openSync(path, flags, 0o600);
+  }
+}
+
+function renameStaged(from: string, target: string, sizeOctets: number): void {
+  try {
+    renameSync(from, target);
+  } catch (error) {
+    // After a crash between the rename and the row's removal the file is already in its place.
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || sizeOf(target) !== sizeOctets) throw error;
+  }
+}
+
+function linkOrCopy(from: string, target: string): void {
+  try {
+    linkSync(from, target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") {
+      // Of an earlier try, or of an earlier life of this uid that never was acknowledged.
+      unlinkSync(target);
+      linkOrCopy(from, target);
+    } else if (code === "EXDEV" || code === "EMLINK" || code === "EPERM") {
+      copyFileSync(from, target);
+      const fd = openSync(target, constants.O_RDONLY);
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } else throw error;
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
+
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
+}

@@ -1,0 +1,379 @@
+/**
+ * The group engine: takes waiting requests, runs their verbs one after the other in one transaction, commits once, answers. Requests that come in while
+ * a group runs are the next group.
+ *
+ * A verb is a plain function (one slice) or a generator function (`yield` between slices: each slice is a savepoint of its own, and other requests run
+ * in between). A slice that throws is rolled back to its savepoint; earlier slices stay. A request is answered only after the commit that made it durable.
+ */
+import { performance } from "node:perf_hooks";
+import type { Log } from "../../base/log.ts";
+import type { UniqueId } from "../../formats/ids.ts";
+import { Busy, type Tx } from "./tx.ts";
+
+/** Runs inside the writer. `octets` are the request's attachments. Throws a refusal, which goes back to the asker. */
+export type VerbFunction = (tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown) => unknown;
+
+export interface WriteRequest {
+  /** Who asks: names the queue that fairness is about, and the owner of stored answers. */
+  readonly client: string;
+  /** Number of the request, rising for a client. */
+  readonly id: number;
+  readonly verb: string;
+  readonly args: unknown;
+  readonly octets: readonly Uint8Array[];
+  readonly caller: unknown;
+  /** All answers up to this id have arrived at the client. */
+  readonly confirmed: number;
+  readonly answer: (answer: Answer) => void;
+}
+
+/** A refusal in a form that crosses processes. `code` is one of the closed list of ops/errors.ts. */
+export interface RefusalData {
+  readonly code: string;
+  readonly detail?: string | undefined;
+}
+
+export type Answer = { readonly result: unknown } | { readonly refusal: RefusalData };
+
+export interface Changes {
+  readonly mailboxes: readonly UniqueId[];
+  readonly list: boolean;
+}
+
+export interface GroupHooks {
+  /** Turns what a verb threw into a refusal; undefined: it is a bug. */
+  refusalOf(thrown: unknown): RefusalData | undefined;
+  /** After each commit that changed something, in commit order, after the answers. */
+  published(changes: Changes): void;
+  /** The database can no longer be trusted; the process must end. */
+  fatal(error: unknown): void;
+}
+
+/** Compute time of one group, after which it is committed even when requests wait: keeps answers prompt. */
+const GROUP_MILLISECONDS = 8;
+/** Octets of attachments in one group. */
+const GROUP_OCTETS = 4 << 20;
+/** Pending files that may wait for the file thread; beyond it the engine takes no new requests until it has caught up. */
+const MAX_PENDING_FILES = 20_000;
+
+interface Job {
+  readonly request: WriteRequest;
+  slices: Generator<void, unknown, void> | undefined;
+  /** What takes back the committed slices of a verb that fails later; see Tx.onFailure. */
+  undo: ((tx: Tx) => void) | undefined;
+}
+
+interface DoneRows {
+  readonly pending: number;
+  readonly doomed: readonly number[];
+  readonly headers: readonly number[];
+}
+
+const SQLITE_FULL = 13;
+
+export class GroupEngine {
+  private readonly tx: Tx;
+  private readonly verbs: ReadonlyMap<string, VerbFunction>;
+  private readonly hooks: GroupHooks;
+  private readonly log: Log;
+  private readonly queues = new Map<string, Job[]>();
+  private readonly parked: Job[] = [];
+  private running = false;
+  private scheduled = false;
+  private paused = 0;
+  private stopped = false;
+  private waiting = 0;
+  private fileBacklog = 0;
+  private donePendingSeq = 0;
+  private doneDoomedSeqs: number[] = [];
+  private doneHeaders: number[] = [];
+  private readonly idleWaiters: (() => void)[] = [];
+  /** Jobs of the group that runs: all of them are answered if it fails. */
+  private groupJobs: Job[] = [];
+  /** Undoing that a failed group took back; done before anything else. */
+  private readonly undos: ((tx: Tx) => void)[] = [];
+  /** For metrics and tests. */
+  readonly counts = { groups: 0, requests: 0, commits: 0 };
+
+  constructor(tx: Tx, verbs: ReadonlyMap<string, VerbFunction>, hooks: GroupHooks, log: Log) {
+    this.tx = tx;
+    this.verbs = verbs;
+    this.hooks = hooks;
+    this.log = log;
+  }
+
+  submit(request: WriteRequest): void {
+    if (this.stopped) {
+      request.answer({ refusal: { code: "storeUnavailable" } });
+      return;
+    }
+    let queue = this.queues.get(request.client);
+    if (!queue) this.queues.set(request.client, (queue = []));
+    queue.push({ request, slices: undefined, undo: undefined });
+    this.waiting += 1;
+    this.schedule();
+  }
+
+  /** The file thread has made everything up to `seq` durable, removed doomed files and written header files: their rows go with the next group. */
+  filesDone(pendingSeq: number, doomed: readonly number[], headers: readonly number[], backlog: number): void {
+    this.donePendingSeq = Math.max(this.donePendingSeq, pendingSeq);
+    this.doneDoomedSeqs.push(...doomed);
+    this.doneHeaders.push(...headers);
+    this.fileBacklog = backlog;
+    this.schedule();
+  }
+
+  get lastPendingSeq(): number {
+    return this.tx.lastPendingSeq;
+  }
+
+  /** Holds groups until the returned function is called. */
+  pause(): () => void {
+    this.paused += 1;
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.paused -= 1;
+      this.schedule();
+    };
+  }
+
+  /** Resolves when no request waits and no file row is left to delete. */
+  idle(): Promise<void> {
+    if (this.waiting === 0 && !this.hasHousekeeping()) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Takes no more requests; those that wait are refused as temporarily unavailable. */
+  stop(): void {
+    this.stopped = true;
+    for (const job of this.takeAll()) job.request.answer({ refusal: { code: "storeUnavailable" } });
+  }
+
+  /** Runs groups until nothing is left to do; for stores that a program opened itself, and tests. */
+  runNow(): void {
+    while (!this.stopped && (this.waiting > 0 || this.hasHousekeeping())) this.runGroup();
+  }
+
+  private hasHousekeeping(): boolean {
+    return this.donePendingSeq > 0 || this.doneDoomedSeqs.length > 0 || this.doneHeaders.length > 0;
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.running || this.stopped) return;
+    this.scheduled = true;
+    // setImmediate, not a microtask: all sockets that are readable in this turn of the loop get into one group.
+    setImmediate(() => {
+      this.scheduled = false;
+      if (this.paused > 0 || this.stopped) return;
+      if (this.waiting > 0 || this.hasHousekeeping()) this.runGroup();
+      if (this.waiting > 0 || this.hasHousekeeping()) this.schedule();
+      else for (const resolve of this.idleWaiters.splice(0)) resolve();
+    });
+  }
+
+  private runGroup(): void {
+    this.running = true;
+    const { tx } = this;
+    const answers: { job: Job; answer: Answer }[] = [];
+    const unfinished: Job[] = [];
+    this.groupJobs = [];
+    this.counts.groups += 1;
+    const doneRows = this.takeDoneRows();
+    const undos = this.undos.splice(0);
+    try {
+      tx.db.run("BEGIN IMMEDIATE");
+      this.runUndos(undos);
+      this.deleteDoneRows(doneRows);
+      if (this.fileBacklog < MAX_PENDING_FILES) this.runJobs(answers, unfinished);
+      this.storeAnswers(answers);
+      tx.db.run("COMMIT");
+      this.counts.commits += 1;
+    } catch (error) {
+      this.giveBack(doneRows);
+      this.undos.unshift(...undos);
+      this.groupFailed(error);
+      return;
+    } finally {
+      this.running = false;
+    }
+    for (const { job, answer } of answers) job.request.answer(answer);
+    this.counts.requests += answers.length;
+    for (const job of unfinished) this.requeue(job);
+    if (answers.length > 0 || unfinished.length > 0) this.unpark();
+    const changes = tx.takeChanges();
+    if (changes.list || changes.mailboxes.length > 0) this.hooks.published(changes);
+  }
+
+  private runJobs(answers: { job: Job; answer: Answer }[], unfinished: Job[]): void {
+    const deadline = performance.now() + GROUP_MILLISECONDS;
+    let octets = 0;
+    let jobs = 0;
+    while (this.waiting > 0) {
+      const job = this.takeNext();
+      if (!job) break;
+      this.groupJobs.push(job);
+      const outcome = this.runSlice(job);
+      if (outcome === "busy") this.parked.push(job);
+      else if (outcome === "more") unfinished.push(job);
+      else answers.push({ job, answer: outcome });
+      for (const part of job.request.octets) octets += part.length;
+      jobs += 1;
+      if (octets > GROUP_OCTETS || ((jobs & 3) === 0 && performance.now() > deadline)) break;
+    }
+  }
+
+  private runSlice(job: Job): Answer | "more" | "busy" {
+    const { tx } = this;
+    const { request } = job;
+    const verb = this.verbs.get(request.verb);
+    if (!verb) return { refusal: { code: "unknownVerb", detail: request.verb } };
+    tx.begin(job, Date.now());
+    tx.db.run("SAVEPOINT verb");
+    try {
+      let outcome: Answer | "more";
+      if (job.slices) outcome = nextSlice(job.slices);
+      else {
+        const result = verb(tx, request.args, request.octets, request.caller);
+        if (isSlices(result)) {
+          job.slices = result;
+          outcome = nextSlice(result);
+        } else outcome = { result };
+      }
+      tx.flush();
+      tx.db.run("RELEASE verb");
+      job.undo = tx.takeUndo() ?? job.undo;
+      return outcome;
+    } catch (error) {
+      if (!tx.db.sqlite.isTransaction || isDatabaseError(error)) throw error;
+      tx.db.run("ROLLBACK TO verb");
+      tx.db.run("RELEASE verb");
+      tx.rollback();
+      tx.takeUndo();
+      if (job.undo) this.runUndos([job.undo]);
+      if (error instanceof Busy && !job.slices) return "busy";
+      const refusal = this.hooks.refusalOf(error);
+      if (refusal) return { refusal };
+      this.log.err("verb failed", { verb: request.verb, error: error instanceof Error ? error.stack : String(error) });
+      return { refusal: { code: "internalError" } };
+    }
+  }
+
+  /** Keeps the answers that the group gives, so that a client whose writer is restarted before it heard them can ask again. */
+  private storeAnswers(answers: readonly { job: Job; answer: Answer }[]): void {
+    const byClient = new Map<string, { confirmed: number; answers: [number, Answer][] }>();
+    for (const { job, answer } of answers) {
+      const { client, id, confirmed } = job.request;
+      if (id === 0) continue;
+      let kept = byClient.get(client);
+      if (!kept) byClient.set(client, (kept = { confirmed: 0, answers: [] }));
+      kept.confirmed = Math.max(kept.confirmed, confirmed);
+      kept.answers.push([id, answer]);
+    }
+    const { db, now } = this.tx;
+    for (const [client, { confirmed, answers: fresh }] of byClient) {
+      const stored = db.get("SELECT answers FROM reply WHERE client=?", client);
+      const old = stored ? (JSON.parse(stored[0] as string) as [number, Answer][]) : [];
+      const kept = [...old.filter(([id]) => id > confirmed), ...fresh];
+      db.run("INSERT OR REPLACE INTO reply(client, answers, at) VALUES (?,?,?)", client, JSON.stringify(kept), now);
+    }
+  }
+
+  private runUndos(undos: readonly ((tx: Tx) => void)[]): void {
+    for (const undo of undos) {
+      this.tx.begin(undo, Date.now());
+      undo(this.tx);
+      this.tx.flush();
+    }
+  }
+
+  private takeDoneRows(): DoneRows {
+    const done = { pending: this.donePendingSeq, doomed: this.doneDoomedSeqs, headers: this.doneHeaders };
+    this.donePendingSeq = 0;
+    this.doneDoomedSeqs = [];
+    this.doneHeaders = [];
+    return done;
+  }
+
+  private giveBack(done: DoneRows): void {
+    this.donePendingSeq = Math.max(this.donePendingSeq, done.pending);
+    this.doneDoomedSeqs.push(...done.doomed);
+    this.doneHeaders.push(...done.headers);
+  }
+
+  private deleteDoneRows({ pending, doomed, headers }: DoneRows): void {
+    const { db } = this.tx;
+    if (pending > 0) db.run("DELETE FROM pending WHERE seq<=?", pending);
+    for (const seq of doomed) db.run("DELETE FROM doomed WHERE seq=?", seq);
+    for (const mbox of headers) db.run("DELETE FROM header_due WHERE mbox=?", mbox);
+  }
+
+  private groupFailed(error: unknown): void {
+    const { tx, log } = this;
+    const full = (error as { errcode?: number }).errcode === SQLITE_FULL;
+    log.err(full ? "disk full: group not committed" : "DBERROR: group not committed", { error: String(error) });
+    if (tx.db.sqlite.isTransaction) {
+      try {
+        tx.db.sqlite.exec("ROLLBACK");
+      } catch (rollbackError) {
+        log.err("DBERROR: rollback failed", { error: String(rollbackError) });
+      }
+    }
+    tx.reset();
+    const refusal = { code: full ? "diskFull" : "storeUnavailable" };
+    const jobs = new Set([...this.groupJobs, ...this.parked.splice(0)]);
+    for (const job of jobs) if (job.undo) this.undos.push(job.undo);
+    for (const job of jobs) job.request.answer({ refusal });
+    if (full) return;
+    this.stop();
+    this.hooks.fatal(error);
+  }
+
+  /** The next job, round robin over the clients. */
+  private takeNext(): Job | undefined {
+    for (const [client, queue] of this.queues) {
+      const job = queue.shift();
+      this.queues.delete(client);
+      if (queue.length > 0) this.queues.set(client, queue);
+      if (job) {
+        this.waiting -= 1;
+        return job;
+      }
+    }
+    return undefined;
+  }
+
+  private requeue(job: Job): void {
+    const queue = this.queues.get(job.request.client);
+    if (queue) queue.push(job);
+    else this.queues.set(job.request.client, [job]);
+    this.waiting += 1;
+  }
+
+  private unpark(): void {
+    for (const job of this.parked.splice(0)) this.requeue(job);
+  }
+
+  private takeAll(): Job[] {
+    const jobs = [...this.queues.values()].flat();
+    jobs.push(...this.parked.splice(0));
+    this.queues.clear();
+    this.waiting = 0;
+    return jobs;
+  }
+}
+
+function isSlices(value: unknown): value is Generator<void, unknown, void> {
+  return typeof value === "object" && value !== null && typeof (value as { next?: unknown }).next === "function";
+}
+
+function nextSlice(slices: Generator<void, unknown, void>): Answer | "more" {
+  const step = slices.next();
+  return step.done ? { result: step.value } : "more";
+}
+
+/** Errors of SQLite itself (full disk, input/output): the whole group is in doubt, not only the verb. */
+function isDatabaseError(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: string }).code === "ERR_SQLITE_ERROR";
+}

@@ -1,0 +1,100 @@
+/** What a writer does before it takes its first request: brings files in line with the database, and finishes or undoes work in slices. */
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import type { Log } from "../../base/log.ts";
+import { mailboxDirectory, messagePath } from "../blobs/paths.ts";
+import type { Database } from "../database.ts";
+import type { PendingRow } from "../pending.ts";
+import { type FileWork, PENDING_COLUMNS, pendingFromRow } from "./file-work.ts";
+import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
+import type { Tx } from "./tx.ts";
+
+/** Finishes (or takes back) an intent of one kind; runs in a transaction that also removes the intent row. */
+export type IntentHandler = (tx: Tx, args: unknown) => void;
+
+/** Answers are kept for clients that come back; one that stays away longer has lost its sessions. */
+const REPLY_SECONDS = 86_400;
+const ROWS_AT_A_TIME = 64;
+
+export interface RecoveryReport {
+  /** Pending rows found, and how many files had to be written again. */
+  readonly pending: number;
+  readonly rewritten: number;
+  /** Messages whose octets are nowhere. By protocol there are none. */
+  readonly lost: number;
+  readonly intents: number;
+}
+
+/** @throws Error when files cannot be written: the writer must not start then */
+export function recover(
+  tx: Tx,
+  files: FileWork,
+  intents: ReadonlyMap<string, IntentHandler>,
+  log: Log,
+  nowMs: number,
+): RecoveryReport {
+  const { db, settings } = tx;
+  const report = { pending: 0, rewritten: 0, lost: 0, intents: 0 };
+  for (let after = 0; ; ) {
+    const rows = db.all(
+      `SELECT ${PENDING_COLUMNS} FROM pending WHERE seq>? ORDER BY seq LIMIT ${ROWS_AT_A_TIME}`,
+      after,
+    );
+    if (rows.length === 0) break;
+    for (const row of rows) {
+      const pending = pendingFromRow(row);
+      after = pending.seq;
+      report.pending += 1;
+      if (fileHolds(settings.partitions, pending)) continue;
+      try {
+        files.writeFile(pending);
+        report.rewritten += 1;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT" || pending.octets) throw error;
+        if (!db.get("SELECT 1 FROM mailbox WHERE mbox=?", pending.mbox)) continue;
+        report.lost += 1;
+        log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
+      }
+    }
+  }
+  for (const root of settings.partitions.keys()) files.touch(root);
+  files.sync();
+  tx.begin("recovery", nowMs);
+  db.run("BEGIN IMMEDIATE");
+  db.run("DELETE FROM pending");
+  db.run("UPDATE doomed SET pending_seq=0");
+  db.run("DELETE FROM reply WHERE at<?", tx.now - REPLY_SECONDS);
+  for (const [id, kind, args] of db.all("SELECT id, kind, args FROM intent ORDER BY id")) {
+    const handler = kind === HIDDEN_INTENT ? undoHidden : intents.get(kind as string);
+    if (!handler) throw new Error(`intent "${kind as string}" has no handler: written by a newer version?`);
+    handler(tx, JSON.parse(args as string));
+    db.run("DELETE FROM intent WHERE id=?", id!);
+    report.intents += 1;
+  }
+  tx.flush();
+  db.run("COMMIT");
+  tx.takeChanges();
+  return report;
+}
+
+/** Whether the message file has the right length and digest. Length alone proves nothing after a power cut. */
+function fileHolds(partitions: ReadonlyMap<string, string>, pending: PendingRow): boolean {
+  const root = partitions.get(pending.partition);
+  if (root === undefined)
+    throw new Error(`partition-${pending.partition} is not in the configuration, but has messages`);
+  const path = messagePath(mailboxDirectory(root, pending.uniqueId), pending.uid);
+  if (statSync(path, { throwIfNoEntry: false })?.size !== pending.sizeOctets) return false;
+  const hash = createHash("sha1");
+  const piece = Buffer.allocUnsafe(Math.min(1 << 20, Math.max(1, pending.sizeOctets)));
+  const fd = openSync(path, "r");
+  try {
+    for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) hash.update(piece.subarray(0, read));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest().equals(pending.guid);
+}
+
+export function recoveryNeeded(db: Database): boolean {
+  return db.get("SELECT 1 FROM pending UNION ALL SELECT 1 FROM intent LIMIT 1") !== undefined;
+}
