@@ -14,7 +14,6 @@ export {
   pathOf,
   undeletedName,
 } from "./internal.ts";
-export { isMailboxUtf7 } from "./mailbox-utf7.ts";
 export { type NameGroup, Namespace, type NamespaceReply, type Viewer } from "./namespace.ts";
 export { MAX_ADDRESS_CHARACTERS, parseRecipient, type Recipient, type RecipientSettings } from "./recipient.ts";
 export { defaultNameSettings, type NameOptions, type NameSettings, nameSettings } from "./settings.ts";

@@ -14,7 +14,7 @@ import {
   parentName,
   undeletedName,
 } from "./internal.ts";
-import { isMailboxUtf7 } from "./mailbox-utf7.ts";
+import { isValid as isMailboxUtf7 } from "../../formats/mutf7/index.ts";
 import { Namespace } from "./namespace.ts";
 import { defaultNameSettings, type NameSettings } from "./settings.ts";
 import { isPathSafe, isPossibleName, isValidNewName } from "./validate.ts";

@@ -1,7 +1,7 @@
 /** Which names may be given to a new mailbox: RFC 3501 §5.1 and the rules administrators know. */
 import type { MboxName } from "../../formats/ids.ts";
 import { canonicalDomain, domainOf, inboxOf, isBelow, isDeletedName, ownerOfName, pathOf } from "./internal.ts";
-import { isMailboxUtf7 } from "./mailbox-utf7.ts";
+import { isValid as isMailboxUtf7 } from "../../formats/mutf7/index.ts";
 import type { NameSettings } from "./settings.ts";
 
 /** Of an internal name, in octets. */

@@ -1,0 +1,118 @@
+/** Who asks, and which rights that gives on a mailbox. */
+import type { Config } from "../../config/config.ts";
+import type { MboxName, UserId } from "../../formats/ids.ts";
+import { domainOf, inboxOf, isBelow, type NameSettings, ownerOfName, undeletedName } from "../names/index.ts";
+import { parseAcl } from "./acl.ts";
+import { defaultLegacyRights, type LegacyRights, legacyRights, parseRights, Right, type Rights } from "./rights.ts";
+
+/** Sent with each request to the writer; plain data. */
+export interface Caller {
+  /** Canonical userid; undefined for anonymous. */
+  readonly userId: UserId | undefined;
+  /** Groups as they are named in ACLs, without `group:`. */
+  readonly groups: readonly string[];
+  readonly isAdmin: boolean;
+  /** For audit lines; "" for programs run by hand. */
+  readonly sessionId: string;
+}
+
+export interface AclSettings {
+  readonly legacy: LegacyRights;
+  /** `implicit_owner_rights`: on every mailbox below one's own INBOX, whatever the ACL says. */
+  readonly implicitOwnerRights: Rights;
+  /** `acl_admin_implies_write`: whether "a" gives "w". */
+  readonly adminImpliesWrite: boolean;
+}
+
+export const defaultAclSettings: AclSettings = {
+  legacy: defaultLegacyRights,
+  implicitOwnerRights: Right.lookup | Right.createMailbox | Right.deleteMailbox | Right.admin | Right.annotate,
+  adminImpliesWrite: false,
+};
+
+export type AclOptions = Pick<Config, "deleteright" | "implicit_owner_rights" | "acl_admin_implies_write">;
+
+export function aclSettings(config: AclOptions): AclSettings {
+  const legacy = legacyRights(config.deleteright);
+  const implicit = parseRights(config.implicit_owner_rights, legacy);
+  return {
+    legacy,
+    implicitOwnerRights: typeof implicit === "number" ? implicit : defaultAclSettings.implicitOwnerRights,
+    adminImpliesWrite: config.acl_admin_implies_write,
+  };
+}
+
+/** Different ACLs whose rights are remembered for one access; a site has a handful. */
+const MAX_REMEMBERED = 1000;
+
+/** One caller's view of ACLs. Cheap to make; remembers the rights that an ACL gives, so a LIST of thousands of mailboxes reads each ACL once. */
+export class Access {
+  readonly caller: Caller;
+  readonly settings: AclSettings;
+  private readonly names: NameSettings;
+  private readonly inbox: MboxName | undefined;
+  private readonly domain: string;
+  private readonly remembered = new Map<string, Rights>();
+
+  constructor(caller: Caller, settings: AclSettings, names: NameSettings) {
+    this.caller = caller;
+    this.settings = settings;
+    this.names = names;
+    this.inbox = caller.userId === undefined ? undefined : inboxOf(caller.userId, names);
+    this.domain = this.inbox === undefined ? "" : domainOf(this.inbox);
+  }
+
+  /** Rights on the mailbox `name` with that stored ACL: what the ACL gives, an owner's implicit rights, an administrator's "la". */
+  rights(name: MboxName, acl: string): Rights {
+    let rights = this.fromAcl(acl);
+    if (this.isOwner(name)) rights |= this.settings.implicitOwnerRights;
+    if (this.isAdminOf(name)) rights |= Right.lookup | Right.admin;
+    if (this.settings.adminImpliesWrite && rights & Right.admin) rights |= Right.write;
+    return rights;
+  }
+
+  /** Whether the mailbox is the caller's own. Deleted ones are nobody's until an administrator brings them back. */
+  isOwner(name: MboxName): boolean {
+    return this.inbox !== undefined && (name === this.inbox || isBelow(name, this.inbox));
+  }
+
+  /** Whether the caller administers the mailbox; the administrator of a domain that domain's only. */
+  isAdminOf(name: MboxName): boolean {
+    return this.caller.isAdmin && (this.domain === "" || domainOf(name) === this.domain);
+  }
+
+  /** The owner of a mailbox, also of a deleted one. */
+  ownerOf(name: MboxName): UserId | undefined {
+    return ownerOfName(undeletedName(name, this.names.deletedPrefix), this.names.deletedPrefix);
+  }
+
+  private fromAcl(acl: string): Rights {
+    let rights = this.remembered.get(acl);
+    if (rights === undefined) {
+      rights = this.computed(acl);
+      if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
+      this.remembered.set(acl, rights);
+    }
+    return rights;
+  }
+
+  /** The union of what matching entries give, less the union of what matching negative ones take (RFC 4314 §2). */
+  private computed(acl: string): Rights {
+    let given = 0;
+    let taken = 0;
+    for (const { identifier, rights } of parseAcl(acl, this.settings.legacy)) {
+      if (identifier.startsWith("-")) {
+        if (this.isMember(identifier.slice(1))) taken |= rights;
+      } else if (this.isMember(identifier)) given |= rights;
+    }
+    return given & ~taken;
+  }
+
+  private isMember(identifier: string): boolean {
+    const { userId, groups } = this.caller;
+    if (identifier === "anyone") return true;
+    if (userId === undefined) return identifier === "anonymous";
+    if (identifier.startsWith("group:")) return groups.includes(identifier.slice(6));
+    return identifier === userId;
+  }
+}
