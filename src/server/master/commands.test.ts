@@ -19,7 +19,8 @@ const places: ProgramPlaces = { directory, extension: ".ts", searchPath: `relati
 
 /** `ours cyr_imapd -s`, `foreign /bin/sh -c`, `absent cyr_httpd`, `missing /x` */
 function resolved(command: string): string {
-  const it = resolveCommand(command, places);
+  const [name = "", ...args] = command.trim().split(/\s+/);
+  const it = resolveCommand([name, ...args], places);
   if (it.kind === "ours") return ["ours", it.program, ...it.args].join(" ");
   if (it.kind === "foreign") return ["foreign", it.path, ...it.args].join(" ");
   return `${it.kind} ${it.kind === "absent" ? it.program : it.path}`;

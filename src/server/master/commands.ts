@@ -1,6 +1,6 @@
 /** From the words of a `cmd=` to the program to run: one of ours under any of its names, or somebody else's executable. */
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { basename, delimiter, dirname, isAbsolute, join } from "node:path";
+import { basename, delimiter, dirname, extname, isAbsolute, join } from "node:path";
 
 export type ResolvedCommand =
   /** `file` is run by Node; `program` is its cyr_ name. */
@@ -31,7 +31,10 @@ const plainNames = `
   backup buildinfo dbtool deny df expire info ls pwd synclog userseen virusscan withlock_run stored saslpasswd2 convert
 `;
 const programNames: ReadonlyMap<string, string> = new Map([
-  ...words(plainNames).map((name) => [name, `cyr_${name.replace(/^ctl_/, "")}`] as const),
+  ...plainNames
+    .trim()
+    .split(/\s+/)
+    .map((name) => [name, `cyr_${name.replace(/^ctl_/, "")}`] as const),
   // The one clash: cyr_deliver is what mail transfer agents call.
   ["ctl_deliver", "cyr_ctl_deliver"],
   ["cyr_deliverdb", "cyr_ctl_deliver"],
@@ -50,14 +53,9 @@ export function programOf(name: string): string | undefined {
   return cyrNames.has(name) ? name : programNames.get(name);
 }
 
-/** Splits on blanks: no shell, no quotes, no variables. */
-export function words(command: string): string[] {
-  return command.split(/[ \t\r\n\f\v]+/).filter((word) => word !== "");
-}
-
-/** @param command the text of `cmd=`; must have at least one word */
-export function resolveCommand(command: string, places: ProgramPlaces): ResolvedCommand {
-  const [name = "", ...args] = words(command);
+/** @param cmd the words of `cmd=`; no shell, no quotes, no variables */
+export function resolveCommand(cmd: readonly [string, ...string[]], places: ProgramPlaces): ResolvedCommand {
+  const [name, ...args] = cmd;
   if (!name.includes("/")) {
     return ours(name, args, places) ?? foreign(searchFor(name, places.searchPath), args, name);
   }
@@ -105,6 +103,15 @@ function searchFor(name: string, searchPath: string): string | undefined {
     .filter((dir) => isAbsolute(dir))
     .map((dir) => join(dir, name))
     .find(isExecutable);
+}
+
+/** Where our programs are when this process is one of them. */
+export function ownPlaces(programFile: string, env: NodeJS.ProcessEnv = process.env): ProgramPlaces {
+  return {
+    directory: dirname(programFile),
+    extension: extname(programFile),
+    searchPath: env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+  };
 }
 
 export function isExecutable(path: string): boolean {

@@ -1,18 +1,12 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { firstRun, nextRun, nextTimeOfDay, parseAt, timezoneShift } from "./schedule.ts";
+import { firstRun, nextRun, nextTimeOfDay, timezoneShift } from "./schedule.ts";
 
 before(() => {
   process.env["TZ"] = "Europe/Berlin"; // Node notices; summer time 2026: 29 March 02:00 to 25 October 03:00
 });
 const local = (text: string): number => new Date(text).getTime();
 const minutes = (n: number): number => n * 60_000;
-
-test("at=hhmm takes four digits of a real time", () => {
-  assert.deepEqual(parseAt("0400"), { hour: 4, minute: 0 });
-  assert.deepEqual(parseAt("2359"), { hour: 23, minute: 59 });
-  for (const bad of ["2400", "0460", "400", "04:00", "", "-100", "00000"]) assert.equal(parseAt(bad), undefined);
-});
 
 test("period: at once, then counted from the start of the run before", () => {
   const timing = { period: 30, at: undefined };

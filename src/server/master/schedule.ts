@@ -11,14 +11,6 @@ export interface TimeOfDay {
   readonly minute: number;
 }
 
-/** `hhmm`, 0000 to 2359. Undefined for anything else, which the caller treats as if there were none. */
-export function parseAt(text: string): TimeOfDay | undefined {
-  const match = /^(\d{2})(\d{2})$/.exec(text);
-  if (!match) return undefined;
-  const [hour, minute] = [Number(match[1]), Number(match[2])];
-  return hour <= 23 && minute <= 59 ? { hour, minute } : undefined;
-}
-
 /** First run after the configuration is read: at once, or at the next such time of day. */
 export function firstRun({ at }: EventTiming, now: number): number {
   return at ? nextTimeOfDay(at, now) : now;
