@@ -85,6 +85,10 @@ export function dayOfEpoch(days: number): CalendarDay {
   return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
 }
 
+function two(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
 /**
  * date-time without quotes, as INTERNALDATE and SAVEDATE show it: ` 8-Feb-2022 05:52:25 +0000`, 26 characters.
  * @param zoneMinutes minutes east of UTC at that moment, in the server's zone
@@ -94,7 +98,6 @@ export function formatDateTime(epochSeconds: number, zoneMinutes: number): strin
   const days = Math.floor(local / 86_400);
   const seconds = local - days * 86_400;
   const { year, month, day } = dayOfEpoch(days);
-  const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
   const time = `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   const zone = Math.abs(zoneMinutes);
   const sign = zoneMinutes < 0 ? "-" : "+";

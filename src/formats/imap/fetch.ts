@@ -169,6 +169,7 @@ function readSection(args: Arguments, kind: FetchSection["kind"], peek: boolean,
     if (end < 0) args.fail(bad);
     tail = spec.slice(end);
     spec = spec.slice(0, end);
+    if (spec.endsWith("HEADER.FIELDS") || spec.endsWith("HEADER.FIELDS.NOT")) args.fail(bad);
   }
   const section = parseSectionSpec(spec, fields);
   if (section === undefined || !tail.startsWith("]")) args.fail(bad);

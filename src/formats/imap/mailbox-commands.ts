@@ -158,7 +158,7 @@ export interface AppendOptions {
 /**
  * [SP flag-list] [SP date-time] SP, up to the place of a message literal (RFC 3502: once for each message). Call it at the
  * literal's announcement; after it has been streamed `args.streamed()` steps over its place, and then either a further
- * message is announced or `args.end()` must hold.
+ * message is announced or `args.end()` must hold. A `command` event without any message is `args.missing()`.
  */
 export function parseAppendOptions(args: Arguments): AppendOptions {
   args.space();
@@ -175,5 +175,7 @@ export function parseAppendOptions(args: Arguments): AppendOptions {
     args.take();
     args.space();
   }
+  // Only the announced literal may follow; a word in its place would be taken for it.
+  if (!args.atEnd()) args.missing();
   return { flags, internalDate };
 }

@@ -128,7 +128,10 @@ export function quotaRootLine(out: ResponseWriter, mailbox: string, roots: reado
 export type Namespace = { readonly prefix: string; readonly separator: string };
 
 /** `* NAMESPACE (("INBOX/" "/")) (("user/" "/")) NIL`: personal, others', shared; undefined is NIL (RFC 2342 §5). */
-export function namespaceLine(out: ResponseWriter, namespaces: readonly [Namespace?, Namespace?, Namespace?]): void {
+export function namespaceLine(
+  out: ResponseWriter,
+  namespaces: readonly [personal: Namespace | undefined, others: Namespace | undefined, shared: Namespace | undefined],
+): void {
   out.text("* NAMESPACE");
   for (let i = 0; i < 3; i++) {
     const namespace = namespaces[i];

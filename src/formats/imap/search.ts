@@ -58,7 +58,7 @@ function text(field: TextField): SearchKeyReader {
 }
 
 function date(field: "internal" | "sent" | "saved", when: "before" | "on" | "since", name: string): SearchKeyReader {
-  return (args) => {
+  return (args: Arguments) => {
     const day = parseDate(argument(args, name));
     if (day === undefined) args.fail("Invalid date in Search command");
     return { kind: "date", field, when, day };
@@ -195,8 +195,8 @@ interface Frame {
 }
 
 /**
- * search-key *(SP search-key), up to the command's end; SORT and THREAD use it too.
- * Ends before the eol. @throws ImapSyntaxError also when nested deeper than MAX_SEARCH_DEPTH
+ * search-key *(SP search-key); SORT and THREAD use it too. Ends before whatever is not SP.
+ * @throws ImapSyntaxError also when nested deeper than MAX_SEARCH_DEPTH
  */
 export function parseSearchProgram(args: Arguments, extensions?: ReadonlyMap<string, SearchKeyReader>): SearchKey {
   const stack: Frame[] = [{ kind: "top", keys: [] }];
@@ -229,7 +229,8 @@ export function parseSearchProgram(args: Arguments, extensions?: ReadonlyMap<str
 function unwind(args: Arguments, stack: Frame[]): boolean {
   for (;;) {
     const frame = stack.at(-1)!;
-    if (frame.kind === "top") return args.atEnd();
+    // Whatever else follows a complete program is the command's to refuse, as "Unexpected extra arguments".
+    if (frame.kind === "top") return args.peek().kind !== "space";
     if (frame.kind === "list" && !args.close()) return false;
     if (frame.kind === "or" && frame.keys.length < 2) return false;
     stack.pop();

@@ -136,9 +136,8 @@ export class SequenceSet {
 
   /** As the client might have written it. */
   toString(): string {
-    const one = (value: number): string => (value === STAR ? "*" : String(value));
     return this.#firsts
-      .map((first, i) => (first === this.#lasts[i] ? one(first) : `${one(first)}:${one(this.#lasts[i]!)}`))
+      .map((first, i) => (first === this.#lasts[i] ? digits(first) : `${digits(first)}:${digits(this.#lasts[i]!)}`))
       .join(",");
   }
 
@@ -171,6 +170,10 @@ export class SequenceSet {
     }
     return last !== undefined && last > exists;
   }
+}
+
+function digits(value: number): string {
+  return value === STAR ? "*" : String(value);
 }
 
 /** Joins the last two ranges while the last begins in or before the one before it ("*" may fall back below others). */
