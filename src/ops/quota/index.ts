@@ -1,0 +1,15 @@
+export {
+  nearestQuotaRoot,
+  parseQuotaLimits,
+  type QuotaAlert,
+  quotaAlerts,
+  quotaExceeded,
+  type QuotaLimits,
+  type QuotaLine,
+  quotaLines,
+  type QuotaResource,
+  quotaResources,
+  type QuotaUse,
+  type QuotaWarnings,
+  requireQuota,
+} from "./quota.ts";
