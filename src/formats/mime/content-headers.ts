@@ -1,0 +1,321 @@
+/** Content-Type, -Disposition, -Language and -Transfer-Encoding (RFC 2045 §5, RFC 2183, RFC 3282), as Cyrus 3.6 reads them. */
+import { maxParameters } from "./limits.ts";
+import { OctetWriter } from "./octet-writer.ts";
+
+const tab = 9;
+const lf = 10;
+const cr = 13;
+const space = 32;
+const quoteOctet = 0x22;
+const backslash = 0x5c;
+const open = 0x28;
+const close = 0x29;
+const semicolon = 0x3b;
+const star = 0x2a;
+const zero = 0x30;
+
+/** RFC 2045 §5.1 token; octets above 127 pass, since they occur. */
+const inToken = new Uint8Array(256).fill(1, 128);
+for (let c = 33; c < 127; c++) if (!/[()<>@,;:\\"/[\]?=]/.test(String.fromCharCode(c))) inToken[c] = 1;
+
+/** A place in octets; a value that moves along with what is read. */
+export class Cursor {
+  readonly octets: Uint8Array;
+  at: number;
+  readonly end: number;
+  constructor(octets: Uint8Array, start: number, end: number) {
+    this.octets = octets;
+    this.at = start;
+    this.end = end;
+  }
+
+  /** White space, line folds and comments. */
+  skip(): void {
+    const { octets, end } = this;
+    let p = this.at;
+    while (p < end) {
+      const c = octets[p]!;
+      if (c === space || c === tab || c === cr || c === lf) p++;
+      else if (c === open) {
+        let depth = 1;
+        for (p++; p < end && depth > 0; p++) {
+          const d = octets[p]!;
+          if (d === backslash) p++;
+          else if (d === open) depth++;
+          else if (d === close) depth--;
+        }
+        if (p > end) p = end;
+      } else break;
+    }
+    this.at = p;
+  }
+
+  /** Moves over a token, which may be empty. */
+  token(): void {
+    const { octets, end } = this;
+    let p = this.at;
+    while (p < end && inToken[octets[p]!] === 1) p++;
+    this.at = p;
+  }
+
+  get done(): boolean {
+    return this.at >= this.end;
+  }
+}
+
+/** Attributes and values one after the other in `octets`; values are unquoted. */
+export interface Parameter {
+  /** As written. */
+  nameStart: number;
+  nameEnd: number;
+  valueStart: number;
+  valueEnd: number;
+  /** Section number of RFC 2231 §3, -1 when there is none. */
+  section: number;
+  /** `*` at the end: the value is charset'language'percent-encoded (RFC 2231 §4). */
+  extended: boolean;
+}
+
+export class Parameters {
+  readonly octets: OctetWriter = new OctetWriter(256);
+  readonly list: Parameter[] = [];
+
+  /** Reads from the `;` after the value, up to the end. */
+  read(cursor: Cursor): void {
+    this.octets.length = 0;
+    this.list.length = 0;
+    let continued = false;
+    const { octets, end } = cursor;
+    while (!cursor.done && this.list.length < maxParameters) {
+      if (octets[cursor.at] !== semicolon) {
+        // Whatever is between here and the next ";" made no sense, and took its parameter with it.
+        cursor.at++;
+        continue;
+      }
+      cursor.at++;
+      cursor.skip();
+      if (cursor.done || octets[cursor.at] === semicolon) continue;
+      const nameStart = cursor.at;
+      cursor.token();
+      const nameEnd = cursor.at;
+      cursor.skip();
+      if (cursor.done || octets[cursor.at] !== 0x3d) continue;
+      cursor.at++;
+      cursor.skip();
+      const valueStart = this.octets.length;
+      if (!this.#value(cursor)) {
+        this.octets.length = valueStart;
+        continue;
+      }
+      const valueEnd = this.octets.length;
+      cursor.skip();
+      if (cursor.at < end && octets[cursor.at] !== semicolon) {
+        this.octets.length = valueStart;
+        continue;
+      }
+      const name = this.octets.length;
+      this.octets.copy(octets, nameStart, nameEnd);
+      const parameter = {
+        nameStart: name,
+        nameEnd: this.octets.length,
+        valueStart,
+        valueEnd,
+        section: -1,
+        extended: false,
+      };
+      if (readSection(this.octets.octets, parameter)) continued = true;
+      this.list.push(parameter);
+    }
+    if (continued) this.#join();
+  }
+
+  /** The first parameter of that name (lower case, RFC 2231 section 0 joined), or undefined. */
+  find(name: string): Parameter | undefined {
+    return this.list.find((p) => p.nameEnd - p.nameStart === name.length && this.#is(p, name));
+  }
+
+  #is({ nameStart }: Parameter, name: string): boolean {
+    for (let i = 0; i < name.length; i++) {
+      const c = this.octets.octets[nameStart + i]!;
+      if ((c >= 0x41 && c <= 0x5a ? c + 32 : c) !== name.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  #value(cursor: Cursor): boolean {
+    const { octets, end } = cursor;
+    const { octets: out } = this;
+    let p = cursor.at;
+    if (p < end && octets[p] === quoteOctet) {
+      for (p++; ; ) {
+        if (p >= end) {
+          cursor.at = end;
+          return false;
+        }
+        let c = octets[p++]!;
+        if (c === quoteOctet) break;
+        // A fold inside a quoted string is one line end; a quoted pair is kept as it is, even one of CR.
+        if (c === cr && octets[p] === lf) {
+          p++;
+          continue;
+        }
+        if (c === backslash && p < end) c = octets[p++]!;
+        out.octet(c);
+      }
+      cursor.at = p;
+      return true;
+    }
+    const start = p;
+    while (p < end) {
+      const c = octets[p]!;
+      if (c === semicolon || c === open || c === 127 || (c < space && c !== tab && c !== cr && c !== lf)) break;
+      p++;
+    }
+    let stop = p;
+    while (stop > start && octets[stop - 1]! <= space) stop--;
+    out.copy(octets, start, stop);
+    cursor.at = p;
+    return stop > start;
+  }
+
+  /** Joins NAME*0, NAME*1, ... to one NAME at the place of the first (RFC 2231 §3). */
+  #join(): void {
+    const { list, octets } = this;
+    for (let i = 0; i < list.length; i++) {
+      const first = list[i]!;
+      if (first.section !== 0) continue;
+      const base = first.nameEnd - (first.extended ? 3 : 2);
+      const pieces = [first];
+      for (let section = 1; ; section++) {
+        const at = list.findIndex((p) => p.section === section && this.#sameBase(p, first));
+        if (at < 0) break;
+        pieces.push(list[at]!);
+        list.splice(at, 1);
+        if (at < i) i--;
+      }
+      const extended = pieces.some((p) => p.extended);
+      const nameStart = octets.length;
+      octets.repeat(first.nameStart, base);
+      if (extended) octets.octet(star);
+      const nameEnd = octets.length;
+      if (extended && !first.extended) octets.text("''");
+      for (const piece of pieces) octets.repeat(piece.valueStart, piece.valueEnd);
+      const valueEnd = octets.length;
+      const valueStart = nameEnd;
+      list[i] = { nameStart, nameEnd, valueStart, valueEnd, section: -1, extended };
+    }
+  }
+
+  #sameBase(a: Parameter, b: Parameter): boolean {
+    const { octets } = this.octets;
+    for (let i = 0; ; i++) {
+      const c = octets[a.nameStart + i]!;
+      const d = octets[b.nameStart + i]!;
+      if (c === star || d === star) return c === d;
+      if ((c | 32) !== (d | 32)) return false;
+    }
+  }
+}
+
+/** Reads the `*0`, `*12` or `*0*` of a name. @returns whether there is a section number */
+function readSection(octets: Uint8Array, parameter: Parameter): boolean {
+  const { nameStart, nameEnd } = parameter;
+  let p = nameEnd;
+  if (octets[p - 1] === star) {
+    parameter.extended = true;
+    p--;
+  }
+  const digitsEnd = p;
+  while (p > nameStart && octets[p - 1]! >= zero && octets[p - 1]! <= zero + 9) p--;
+  // "*01" is no section: leading zeros are not allowed (RFC 2231 §3, grammar in §7).
+  if (p === digitsEnd || octets[p - 1] !== star || p === nameStart || digitsEnd - p > 4) return false;
+  if (octets[p] === zero && digitsEnd - p > 1) return false;
+  let section = 0;
+  for (let i = p; i < digitsEnd; i++) section = section * 10 + octets[i]! - zero;
+  parameter.section = section;
+  return true;
+}
+
+/** Ranges of type and subtype; false when the field is no Content-Type, and the default holds (RFC 2045 §5.2). */
+export function readContentType(cursor: Cursor, into: { type: [number, number]; subtype: [number, number] }): boolean {
+  cursor.skip();
+  const typeStart = cursor.at;
+  cursor.token();
+  into.type = [typeStart, cursor.at];
+  cursor.skip();
+  if (cursor.done || cursor.octets[cursor.at] !== 0x2f) return false;
+  cursor.at++;
+  cursor.skip();
+  const subtypeStart = cursor.at;
+  cursor.token();
+  into.subtype = [subtypeStart, cursor.at];
+  if (cursor.at === subtypeStart) return false;
+  cursor.skip();
+  return cursor.done || cursor.octets[cursor.at] === semicolon;
+}
+
+/** Writes `("INLINE" NIL)` or `("ATTACHMENT" ("FILENAME" "x"))`; false, with nothing written, when there is none. */
+export function writeDisposition(cursor: Cursor, parameters: Parameters, out: OctetWriter): boolean {
+  cursor.skip();
+  if (cursor.done) return false;
+  const start = cursor.at;
+  cursor.token();
+  const { at } = cursor;
+  cursor.skip();
+  if (!cursor.done && cursor.octets[cursor.at] !== semicolon) return false;
+  out.octet(open);
+  out.string(cursor.octets, start, at, false, true);
+  out.octet(space);
+  parameters.read(cursor);
+  writeParameters(parameters, out);
+  out.octet(close);
+  return true;
+}
+
+/** Writes `("CHARSET" "utf-8" ...)` or NIL. */
+export function writeParameters(parameters: Parameters, out: OctetWriter): void {
+  const { list } = parameters;
+  if (list.length === 0) {
+    out.text("NIL");
+    return;
+  }
+  const { octets } = parameters.octets;
+  out.octet(open);
+  list.forEach((parameter, i) => {
+    if (i > 0) out.octet(space);
+    out.string(octets, parameter.nameStart, parameter.nameEnd, false, true);
+    out.octet(space);
+    out.string(octets, parameter.valueStart, parameter.valueEnd, false);
+  });
+  out.octet(close);
+}
+
+/** Writes `("EN" "FR")`; false, with nothing written, when there is no language before the first mistake. */
+export function writeLanguages(cursor: Cursor, out: OctetWriter): boolean {
+  let count = 0;
+  while (count < maxParameters) {
+    cursor.skip();
+    const start = cursor.at;
+    cursor.token();
+    const { at } = cursor;
+    cursor.skip();
+    if (cursor.done ? at === start : cursor.octets[cursor.at] !== 0x2c) break;
+    out.octet(count === 0 ? open : space);
+    out.string(cursor.octets, start, at, false, true);
+    count++;
+    if (cursor.done) break;
+    cursor.at++;
+  }
+  if (count > 0) out.octet(close);
+  return count > 0;
+}
+
+/** The range of the encoding's name, or undefined when the field holds anything but one token. */
+export function readEncoding(cursor: Cursor): [number, number] | undefined {
+  cursor.skip();
+  const start = cursor.at;
+  cursor.token();
+  const { at } = cursor;
+  cursor.skip();
+  return cursor.done && at > start ? [start, at] : undefined;
+}

@@ -1,0 +1,28 @@
+/** Messages as octets: scanning, the cache record, header fields, sections, decoding. Pure; see README.md. */
+export * from "./addresses.ts";
+export * from "./check-message.ts";
+export { type ParsedDate, parseDate } from "./date.ts";
+export { FieldSet, fieldNameHash, headerFields } from "./header-fields.ts";
+export * as limits from "./limits.ts";
+export {
+  type CacheItem,
+  cacheHasField,
+  cacheHeaderFields,
+  cacheHeaderFieldsRoom,
+  cacheItem,
+  cachePart,
+  cachePartAt,
+  cachePartCount,
+  cacheSection,
+  checkRecord,
+  type Encoding,
+  type PartInfo,
+  type Range,
+  recordCrc,
+  recordLength,
+  recordMessageSize,
+  recordVersion,
+  type SectionKind,
+} from "./record.ts";
+export { bulkyFields, type ScannedMessage } from "./record-builder.ts";
+export { MessageScanner, scanMessage } from "./scanner.ts";
