@@ -44,7 +44,11 @@ export function closedLoop(
         const began = performance.now();
         if (begun > 0 && (began >= until || begun >= limit.operations || failures >= mostFailures)) return end();
         begun += operationsPerStep;
+        let over = false;
         step((failure) => {
+          // A connection that breaks may say so twice.
+          if (over) return;
+          over = true;
           if (failure === undefined) operations += operationsPerStep;
           else {
             failures++;

@@ -18,7 +18,7 @@ export interface Phase {
   readonly commands: readonly string[];
   /** Operations that one step counts for, e.g. messages fetched. */
   readonly operations: number;
-  /** `{r}` in a command becomes a random number from 1 to this. */
+  /** `{r}` in a command becomes a random number from 1 to this; `{s}` is the one drawn before. */
   readonly range?: number;
 }
 

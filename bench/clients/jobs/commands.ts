@@ -9,6 +9,11 @@ export async function openCommands(job: Extract<Job, { kind: "commands" }>): Pro
   const client = await ImapClient.login(job.port, job.login.user, job.login.password);
   for (const command of job.setup) await client.request(command);
   const random = seededRandom(7);
+  let drawn = 1;
+  const draw = (range: number): string => {
+    drawn = 1 + Math.floor(random() * range);
+    return String(drawn);
+  };
   const stepOf = (phase: Phase): Step => {
     let failed: ((reason: string) => void) | undefined;
     client.onFailure((error) => failed?.(error.message));
@@ -18,7 +23,7 @@ export async function openCommands(job: Extract<Job, { kind: "commands" }>): Pro
       const send = (): void => {
         const command = phase.commands[next++];
         if (command === undefined) return done();
-        const text = command.replaceAll("{r}", () => String(1 + Math.floor(random() * (phase.range ?? 1))));
+        const text = command.replaceAll("{r}", () => draw(phase.range ?? 1)).replaceAll("{s}", () => String(drawn));
         client.send(text, (status) => {
           if (!status.startsWith("OK")) return done(`${text.slice(0, 60)}: ${status}`);
           send();
