@@ -73,11 +73,13 @@ test("lines of GETQUOTA", () => {
   assert.equal(text, "STORAGE 4 1 X-ANNOTATION-STORAGE 0 5 X-NUM-FOLDERS 2 10");
 });
 
+function alerts(text: string, freeKib = 0, freeMessages = 0): string {
+  return quotaAlerts(quota(text), { percent: 90, freeKib, freeMessages })
+    .map(({ resource, percent }) => `${resource} ${percent ?? "over"}`)
+    .join(" ");
+}
+
 test("alerts of SELECT", () => {
-  const alerts = (text: string, freeKib = 0, freeMessages = 0): string =>
-    quotaAlerts(quota(text), { percent: 90, freeKib, freeMessages })
-      .map(({ resource, percent }) => `${resource} ${percent ?? "over"}`)
-      .join(" ");
   assert.equal(alerts("storage 5074/1"), "STORAGE over");
   assert.equal(alerts("storage 973/1"), "STORAGE 95");
   assert.equal(alerts("storage 921/1"), "");

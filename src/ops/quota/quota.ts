@@ -34,13 +34,11 @@ interface ResourceState {
 
 type QuotaNumbers = Omit<QuotaRow, "root" | "modseq">;
 
+function state(resource: QuotaResource, used: number, limit: number | undefined, unit: number): ResourceState {
+  return { resource, used, limit: limit === undefined ? undefined : limit * unit, unit };
+}
+
 function states(quota: QuotaNumbers): ResourceState[] {
-  const state = (resource: QuotaResource, used: number, limit: number | undefined, unit: number): ResourceState => ({
-    resource,
-    used,
-    limit: limit === undefined ? undefined : limit * unit,
-    unit,
-  });
   return [
     state("STORAGE", quota.storageUsed, quota.storageLimit, KIB),
     state("MESSAGE", quota.messageUsed, quota.messageLimit, 1),
