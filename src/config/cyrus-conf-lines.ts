@@ -117,7 +117,9 @@ function openSection(line: string, warn: (text: string) => void): SectionName | 
   if (between.trim() !== "") warn("text between the name of a section and { is ignored");
   const upper = word.toUpperCase();
   const known = sectionNames.find((name) => name === upper && word.startsWith(name[0]!));
-  if (known === undefined) {
+  if (word === "") {
+    warn("this { names no section; it belongs at the end of the line with the name, and all up to } is ignored");
+  } else if (known === undefined) {
     const meant = sectionNames.find((name) => name === upper || `${name}S` === upper || name === `${upper}S`);
     warn(`section '${word}' is unknown and is ignored${meant === undefined ? "" : `; did you mean ${meant}?`}`);
   }

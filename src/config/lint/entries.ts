@@ -26,7 +26,7 @@ function longRunning({ cmd }: Entry): string | undefined {
     (program === "squatter" && hasFlag(args, "R")) ||
     (program === "sync_client" && hasFlag(args, "r")) ||
     (program === "promstatsd" && !hasFlag(args, "c") && !hasFlag(args, "1"));
-  return runsOn ? `${program} keeps running; move it from START to DAEMON` : undefined;
+  return runsOn ? `'${cmd.join(" ")}' keeps running; move it from START to DAEMON` : undefined;
 }
 
 /** Programs whose work is on a database that may lie on a filesystem that is empty after each boot. */
@@ -34,7 +34,7 @@ function ephemeral({ cmd }: Entry, config: Config): string | undefined {
   const { program, args } = programOf(cmd);
   const advice = "which may be empty or missing at start; move it from START to EVENTS";
   const database = ephemeralDatabase(program, args, config);
-  if (database !== undefined) return `${program} works on the ephemeral database ${database}, ${advice}`;
+  if (database !== undefined) return `'${cmd.join(" ")}' works on the ephemeral database ${database}, ${advice}`;
   const places = ephemeralPlaces(config);
   const named = args.find((arg) => places.some((place) => arg === place || arg.startsWith(`${place}/`)));
   return named === undefined ? undefined : `it names the ephemeral path ${named}, ${advice}`;
