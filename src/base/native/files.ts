@@ -26,11 +26,17 @@ const flockCall = libc("flock", "int", ["int", "int"]);
 const syncfsCall = libc("syncfs", "int", ["int"]);
 const fadviseCall = libc("posix_fadvise", "int", ["int", "int64", "int64", "int"]);
 const preadv2 = libc("preadv2", "long", ["int", "void *", "int", "int64", "int"]);
+const dup2 = libc("dup2", "int", ["int", "int"]);
 const memfdCreate = libc("memfd_create", "int", ["str", "uint"]);
 
 /** A second descriptor for the same open file, close-on-exec, the lowest free number that is at least `atLeast`. */
 export function duplicate(fd: number, atLeast = 0): number {
   return fcntl(fd, F_DUPFD_CLOEXEC, atLeast);
+}
+
+/** Makes `to` another name of the open file of `from`, closing what it was; not close-on-exec. For descriptors 0 to 2. */
+export function replaceDescriptor(from: number, to: number): void {
+  dup2(from, to);
 }
 
 export function setCloseOnExec(fd: number, on: boolean): void {

@@ -55,6 +55,7 @@ export class Child {
   /** Resolves when it has ended and was logged; never rejects. */
   readonly ended: Promise<ChildExit>;
   #exit: ChildExit | undefined;
+  #told = new Set<NodeJS.Signals>();
 
   /** Starts it. A program that cannot be executed is a child that ends at once with status 71. */
   constructor(spec: ChildSpec, { log, monotonic, output }: ChildOptions) {
@@ -93,12 +94,21 @@ export class Child {
 
   /** To the process alone: what it started itself is its own affair. */
   signal(signal: NodeJS.Signals): void {
-    if (this.running) sendSignal(this.pid, signal);
+    if (!this.running) return;
+    this.#told.add(signal);
+    sendSignal(this.pid, signal);
   }
 
   /** To the process and everything in its process group. */
   signalGroup(signal: NodeJS.Signals): void {
-    if (this.pid !== 0) sendSignal(-this.pid, signal);
+    if (this.pid === 0) return;
+    this.#told.add(signal);
+    sendSignal(-this.pid, signal);
+  }
+
+  /** True when it has been sent that signal: dying of it is then no news. */
+  wasTold(signal: NodeJS.Signals): boolean {
+    return this.#told.has(signal);
   }
 
   /** True while anything lives in its process group, the process itself or what it has left behind. */
@@ -185,7 +195,8 @@ function logExit(log: Log, child: Child, exit: ChildExit, ageSeconds: number): v
   const { kind, name, command } = child.spec;
   const age = ageSeconds.toFixed(3);
   const who = `process type:${kind} name:${name} path:${programPath(command)} age:${age}s pid:${child.pid}`;
-  if (exit.signal) log.err(`${who} signaled to death by signal ${constants.signals[exit.signal]} (${exit.signal})`);
+  if (exit.signal && child.wasTold(exit.signal)) log.debug(`${who} was killed`);
+  else if (exit.signal) log.err(`${who} signaled to death by signal ${constants.signals[exit.signal]} (${exit.signal})`);
   else if (exit.status === 0) log.debug(`${who} exited normally`);
   else if (exit.status === exitTemporary) log.debug(`${who} was killed`);
   else log.err(`${who} exited, status ${exit.status}`);
