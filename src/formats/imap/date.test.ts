@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { dayOfEpoch, epochDay, formatDate, formatDateTime, parseDate, parseDateTime } from "./index.ts";
+import {
+  DATE_TIME_OCTETS,
+  dayOfEpoch,
+  epochDay,
+  formatDate,
+  formatDateTime,
+  parseDate,
+  parseDateTime,
+  putDateTime,
+} from "./index.ts";
 
 test("date-time", () => {
   assert.equal(formatDateTime(1_644_299_545, 0), " 8-Feb-2022 05:52:25 +0000");
@@ -31,6 +40,9 @@ test("parse and format are inverse", () => {
       fc.integer({ min: -1439, max: 1439 }),
       (epochSeconds, zoneMinutes) => {
         assert.deepEqual(parseDateTime(formatDateTime(epochSeconds, zoneMinutes)), { epochSeconds, zoneMinutes });
+        const octets = Buffer.alloc(DATE_TIME_OCTETS);
+        assert.equal(putDateTime(octets, 0, epochSeconds, zoneMinutes), DATE_TIME_OCTETS);
+        assert.equal(octets.toString(), formatDateTime(epochSeconds, zoneMinutes));
         const day = dayOfEpoch(Math.floor(epochSeconds / 86_400));
         assert.equal(epochDay(day), Math.floor(epochSeconds / 86_400));
         assert.deepEqual(parseDate(formatDate(day)), day);

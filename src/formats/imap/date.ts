@@ -104,3 +104,48 @@ export function formatDateTime(epochSeconds: number, zoneMinutes: number): strin
   const date = `${day < 10 ? " " : ""}${day}-${monthNames[month - 1]}-${String(year).padStart(4, "0")}`;
   return `${date} ${time} ${sign}${two(Math.floor(zone / 60))}${two(zone % 60)}`;
 }
+
+/** Octets that `putDateTime` writes. */
+export const DATE_TIME_OCTETS = 26;
+
+const monthOctets = Buffer.from(monthNames.join(""));
+
+function putTwo(out: Buffer, at: number, value: number): void {
+  const tens = (value / 10) | 0;
+  out[at] = 48 + tens;
+  out[at + 1] = 48 + value - tens * 10;
+}
+
+/**
+ * `formatDateTime` onto octets, for years from 0 to 9999 (others are clamped): bulk FETCH writes one a message.
+ * @returns the position after it
+ */
+export function putDateTime(out: Buffer, at: number, epochSeconds: number, zoneMinutes: number): number {
+  const local = Math.floor(epochSeconds) + zoneMinutes * 60;
+  const days = Math.floor(local / 86_400);
+  const seconds = local - days * 86_400;
+  const { year, month, day } = dayOfEpoch(days);
+  const clamped = Math.min(9999, Math.max(0, year));
+  putTwo(out, at, day);
+  if (day < 10) out[at] = 32;
+  out[at + 2] = 45;
+  const name = (month - 1) * 3;
+  out[at + 3] = monthOctets[name]!;
+  out[at + 4] = monthOctets[name + 1]!;
+  out[at + 5] = monthOctets[name + 2]!;
+  out[at + 6] = 45;
+  putTwo(out, at + 7, Math.floor(clamped / 100));
+  putTwo(out, at + 9, clamped % 100);
+  out[at + 11] = 32;
+  putTwo(out, at + 12, Math.floor(seconds / 3600));
+  out[at + 14] = 58;
+  putTwo(out, at + 15, Math.floor(seconds / 60) % 60);
+  out[at + 17] = 58;
+  putTwo(out, at + 18, seconds % 60);
+  out[at + 20] = 32;
+  out[at + 21] = zoneMinutes < 0 ? 45 : 43;
+  const zone = Math.abs(zoneMinutes);
+  putTwo(out, at + 22, Math.floor(zone / 60));
+  putTwo(out, at + 24, zone % 60);
+  return at + DATE_TIME_OCTETS;
+}

@@ -1,5 +1,4 @@
 /** FETCH answers: fixed text around the numbers is made once and copied as octets. */
-import { formatDateTime } from "./date.ts";
 import { systemFlags } from "./flags.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
@@ -108,7 +107,7 @@ export class FetchLine {
 
   /** `INTERNALDATE " 8-Feb-2022 05:52:25 +0000"`. @param zoneMinutes minutes east of UTC at that moment */
   date(name: string, epochSeconds: number, zoneMinutes: number): void {
-    this.#item().text(name).space().string(formatDateTime(epochSeconds, zoneMinutes));
+    this.#item().text(name).space().dateTime(epochSeconds, zoneMinutes);
   }
 
   /** `BODY[HEADER] {212}` CRLF; the literal's octets are the caller's to write next. @param label is a FetchSection's */

@@ -1,5 +1,6 @@
 /** Responses onto octets: digits and pieces by hand into a pooled chunk (a string for each line costs twice as much). */
 import type { ChunkPool } from "./chunk-pool.ts";
+import { DATE_TIME_OCTETS, putDateTime } from "./date.ts";
 import { SMALL_REPLY_OCTETS } from "./limits.ts";
 import { canBeQuoted, needsNoQuotes } from "./strings.ts";
 
@@ -187,6 +188,15 @@ export class ResponseWriter {
     this.#room(text.length + 2);
     this.#chunk[this.#at++] = 34;
     this.#plain(text);
+    this.#chunk[this.#at++] = 34;
+    return this;
+  }
+
+  /** `" 8-Feb-2022 05:52:25 +0000"`, quoted. @param zoneMinutes minutes east of UTC at that moment */
+  dateTime(epochSeconds: number, zoneMinutes: number): this {
+    this.#room(DATE_TIME_OCTETS + 2);
+    this.#chunk[this.#at] = 34;
+    this.#at = putDateTime(this.#chunk, this.#at + 1, epochSeconds, zoneMinutes);
     this.#chunk[this.#at++] = 34;
     return this;
   }

@@ -159,17 +159,6 @@ export class SequenceSet {
     }
     return result;
   }
-
-  /** True when a number below 1 or above `exists` is asked for: for servers that refuse such seqnos. */
-  exceeds(exists: number): boolean {
-    const last = this.#lasts.at(-1);
-    if (last === STAR) {
-      const first = this.#firsts.at(-1)!;
-      const before = this.#lasts.at(-2);
-      return (first !== STAR && first > exists) || (before !== undefined && before > exists);
-    }
-    return last !== undefined && last > exists;
-  }
 }
 
 function digits(value: number): string {

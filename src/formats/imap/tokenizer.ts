@@ -48,6 +48,8 @@ const BRACE_CLOSE = 125;
 const TILDE = 126;
 
 const nothing = Buffer.alloc(0);
+/** Octets turned into a string at once: slices of it cost a quarter of a call into native code for each token. */
+const WINDOW_OCTETS = 256;
 
 /** Between commands it holds no buffer. One instance serves a connection for its life. */
 export class Tokenizer {
@@ -55,6 +57,10 @@ export class Tokenizer {
   limits: ImapLimits;
   #chunk: Buffer = nothing;
   #pos = 0;
+  /** Text of the present chunk's octets from #textStart to #textEnd; what a token keeps of it is at most a window. */
+  #text = "";
+  #textStart = 0;
+  #textEnd = 0;
   /** Chunks pushed while one was still unread; undefined most of the time. */
   #waiting: Buffer[] | undefined;
   #waitingOctets = 0;
@@ -85,8 +91,7 @@ export class Tokenizer {
       this.#waitingOctets += buffer.length;
     } else {
       this.#before += this.#pos;
-      this.#chunk = buffer;
-      this.#pos = 0;
+      this.#replace(buffer);
     }
   }
 
@@ -169,12 +174,19 @@ export class Tokenizer {
 
   #advance(): boolean {
     this.#before += this.#pos;
-    this.#pos = 0;
     const chunk = this.#waiting?.shift();
     if (this.#waiting?.length === 0) this.#waiting = undefined;
-    this.#chunk = chunk ?? nothing;
+    this.#replace(chunk ?? nothing);
     this.#waitingOctets -= this.#chunk.length;
     return chunk !== undefined;
+  }
+
+  #replace(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#pos = 0;
+    this.#text = "";
+    this.#textStart = 0;
+    this.#textEnd = 0;
   }
 
   #step(): Token | undefined {
@@ -368,7 +380,15 @@ export class Tokenizer {
 
   /** The token's text: what is held and the octets from..to of the present chunk. */
   #take(from: number, to: number): string {
-    if (this.#held === undefined) return this.#chunk.toString("latin1", from, to);
+    if (this.#held === undefined) {
+      if (to > this.#textEnd || from < this.#textStart) {
+        if (to - from > WINDOW_OCTETS) return this.#chunk.toString("latin1", from, to);
+        this.#textStart = from;
+        this.#textEnd = Math.min(this.#chunk.length, from + WINDOW_OCTETS);
+        this.#text = this.#chunk.toString("latin1", from, this.#textEnd);
+      }
+      return this.#text.slice(from - this.#textStart, to - this.#textStart);
+    }
     this.#hold(from, to);
     const text = this.#held.toString("latin1", 0, this.#heldLength);
     this.#drop();
