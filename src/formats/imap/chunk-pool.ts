@@ -1,5 +1,5 @@
 /** Output chunks shared by the sessions of a process, so that bulk replies allocate nothing. */
-import { CHUNK_OCTETS, POOLED_CHUNKS } from "./limits.ts";
+import { CHUNK_OCTETS, MIN_CHUNK_OCTETS, POOLED_CHUNKS } from "./limits.ts";
 
 /** Made once per process and handed down. */
 export class ChunkPool {
@@ -9,6 +9,7 @@ export class ChunkPool {
   readonly chunkOctets: number;
 
   constructor(chunkOctets: number = CHUNK_OCTETS) {
+    if (chunkOctets < MIN_CHUNK_OCTETS) throw new RangeError(`a chunk has at least ${MIN_CHUNK_OCTETS} octets`);
     this.chunkOctets = chunkOctets;
   }
 

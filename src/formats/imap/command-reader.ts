@@ -64,7 +64,8 @@ export class CommandReader {
   }
 
   /**
-   * The next event, or undefined when more octets are needed.
+   * The next event, or undefined when more octets are needed. Do not call it while a command runs: after it the session
+   * may want `nextLine` instead (AUTHENTICATE, IDLE), or no octets at all (STARTTLS).
    * @throws ImapLimitError BYE; the reader is of no use afterwards
    */
   next(): ReaderEvent | undefined {
@@ -109,7 +110,7 @@ export class CommandReader {
   gather(): void {
     const { sizeOctets, sync, args } = this.#announced();
     const { maxLiteralOctets, maxCommandOctets } = this.#tokenizer.limits;
-    const tooLarge = maxLiteralOctets > 0 && sizeOctets > maxLiteralOctets;
+    const tooLarge = sizeOctets > maxLiteralOctets;
     if (tooLarge || this.#commandOctets() + sizeOctets > maxCommandOctets) {
       const what = tooLarge ? "Literal size exceeds fixed limit" : "Command arguments total size exceeds fixed limit";
       if (!sync) throw new ImapLimitError("BYE", `[TOOBIG] ${what}`);

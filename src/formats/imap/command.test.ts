@@ -9,7 +9,9 @@ import {
   type ImapLimits,
   ImapSyntaxError,
   LITERAL_MINUS_OCTETS,
+  limitsOf,
   literalIsAppendMailbox,
+  MAX_COMMAND_OCTETS,
   parseAppendMailbox,
   parseAppendOptions,
   parseFetch,
@@ -207,4 +209,17 @@ test("a syntax error says where", () => {
     () => parseFetch(event.args),
     (error) => error instanceof ImapSyntaxError && error.offset === 16,
   );
+});
+
+test("options to limits", () => {
+  const options = { maxword: 10, maxquoted: 0, maxliteral: 100_000, maxargssize: 0, literalminus: true };
+  const { preLogin, session } = limitsOf(options);
+  assert.deepEqual(session, {
+    maxWordOctets: 10,
+    maxQuotedOctets: MAX_COMMAND_OCTETS,
+    maxLiteralOctets: 100_000,
+    maxCommandOctets: MAX_COMMAND_OCTETS,
+    maxNonSyncOctets: LITERAL_MINUS_OCTETS,
+  });
+  assert.deepEqual(preLogin, { ...preLoginLimits, maxWordOctets: 10, maxNonSyncOctets: LITERAL_MINUS_OCTETS });
 });

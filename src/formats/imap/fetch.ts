@@ -63,6 +63,8 @@ export interface FetchArguments {
   readonly items: ReadonlySet<PlainFetchItem>;
   /** In the order asked for. */
   readonly sections: readonly FetchSection[];
+  /** What extensions' readers made, by item name; only the extension's own file looks inside. */
+  readonly others: ReadonlyMap<string, unknown>;
   readonly modifiers: FetchModifiers;
 }
 
@@ -76,6 +78,7 @@ export interface FetchModifiers {
 export interface FetchItems {
   readonly plain: Set<PlainFetchItem>;
   readonly sections: FetchSection[];
+  readonly others: Map<string, unknown>;
 }
 
 const plainItems: ReadonlySet<string> = new Set(plainFetchItems);
@@ -101,7 +104,7 @@ export function parseFetch(args: Arguments, extensions?: ReadonlyMap<string, Fet
   args.space();
   const set = args.sequenceSet();
   args.space();
-  const items: FetchItems = { plain: new Set(), sections: [] };
+  const items: FetchItems = { plain: new Set(), sections: [], others: new Map() };
   if (args.peek().kind === "open") {
     if (args.peekNext().kind === "close") args.missing();
     const message = `Missing close parenthesis in ${args.name}`;
@@ -117,7 +120,7 @@ export function parseFetch(args: Arguments, extensions?: ReadonlyMap<string, Fet
   }
   const modifiers = args.peek().kind === "space" && args.peekNext().kind === "open" ? readModifiers(args) : {};
   args.end();
-  return { set, items: items.plain, sections: items.sections, modifiers };
+  return { set, items: items.plain, sections: items.sections, others: items.others, modifiers };
 }
 
 function readItem(

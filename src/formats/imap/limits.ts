@@ -6,12 +6,12 @@ export interface ImapLimits {
   readonly maxWordOctets: number;
   /** Octets of one quoted string, before unescaping (`maxquoted`). */
   readonly maxQuotedOctets: number;
-  /** Octets of one literal that is an argument, not a message (`maxliteral`; 0 = no limit of its own). */
+  /** Octets of one literal that is an argument, not a message (`maxliteral`). */
   readonly maxLiteralOctets: number;
-  /** Octets of one command, gathered literals included, streamed ones not (`maxargssize`; 0 = no limit of its own). */
+  /** Octets of one command, gathered literals included, streamed ones not (`maxargssize`). */
   readonly maxCommandOctets: number;
   /** Largest `{n+}` literal when `literalminus` is on (RFC 7888 §5), else undefined. */
-  readonly maxNonSyncOctets?: number;
+  readonly maxNonSyncOctets?: number | undefined;
 }
 
 /** Default of `maxword`. 128 KiB holds a sequence set of some 20,000 numbers, more than clients send. */
@@ -57,6 +57,8 @@ export const MAX_ID_VALUE_OCTETS = 1024;
 
 /** No mailbox name seen by a client is longer: 490 octets of name with room for a namespace prefix and a domain. */
 export const MAX_LISTED_NAME_OCTETS = 1024;
+/** A chunk holds any single piece that a writer puts down at once, such as a quoted string. */
+export const MIN_CHUNK_OCTETS = 2048;
 /** Above this a string goes out as a literal, as Cyrus sends it; some clients have fixed buffers for quoted ones. */
 export const MAX_QUOTED_OUTPUT_OCTETS = 1024;
 
@@ -82,3 +84,35 @@ export const preLoginLimits: ImapLimits = {
   maxLiteralOctets: PRE_LOGIN_LITERAL_OCTETS,
   maxCommandOctets: PRE_LOGIN_COMMAND_OCTETS,
 };
+
+/** The options of imapd.conf that set limits here, by their names. */
+export interface LimitOptions {
+  readonly maxword: number;
+  readonly maxquoted: number;
+  readonly maxliteral: number;
+  readonly maxargssize: number;
+  readonly literalminus: boolean;
+}
+
+function orWhole(value: number): number {
+  return value > 0 ? Math.min(value, MAX_COMMAND_OCTETS) : MAX_COMMAND_OCTETS;
+}
+
+/** Limits by the options, for before and after login; an option at 0 leaves MAX_COMMAND_OCTETS as the limit. */
+export function limitsOf(options: LimitOptions): { readonly preLogin: ImapLimits; readonly session: ImapLimits } {
+  const session: ImapLimits = {
+    maxWordOctets: orWhole(options.maxword),
+    maxQuotedOctets: orWhole(options.maxquoted),
+    maxLiteralOctets: orWhole(options.maxliteral),
+    maxCommandOctets: orWhole(options.maxargssize),
+    maxNonSyncOctets: options.literalminus ? LITERAL_MINUS_OCTETS : undefined,
+  };
+  const preLogin: ImapLimits = {
+    maxWordOctets: Math.min(session.maxWordOctets, preLoginLimits.maxWordOctets),
+    maxQuotedOctets: Math.min(session.maxQuotedOctets, preLoginLimits.maxQuotedOctets),
+    maxLiteralOctets: Math.min(session.maxLiteralOctets, preLoginLimits.maxLiteralOctets),
+    maxCommandOctets: Math.min(session.maxCommandOctets, preLoginLimits.maxCommandOctets),
+    maxNonSyncOctets: session.maxNonSyncOctets,
+  };
+  return { preLogin, session };
+}

@@ -19,6 +19,9 @@ test("against the definition", () => {
     fc.property(pattern, name, (pattern, name) => {
       const subject = new ListPattern(pattern, "/");
       assert.equal(subject.matches(name), oracle(pattern, name));
+      // The same behind a head that makes it a pattern of several words.
+      const head = "x".repeat(40);
+      assert.equal(new ListPattern(head + pattern, "/").matches(head + name), oracle(pattern, name));
       const parents = [...name.matchAll(/(?<=.)\//g)].map(({ index }) => index);
       assert.deepEqual(
         subject.matchingParents(name),

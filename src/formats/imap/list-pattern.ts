@@ -8,7 +8,7 @@ const STAR = 42;
 const PERCENT = 37;
 const INBOX = [73, 78, 66, 79, 88];
 
-/** Made once for a LIST, used for each mailbox. Patterns and names are latin1 or ASCII text. */
+/** Made once for a LIST, used for each mailbox. Patterns and names are latin1 text. */
 export class ListPattern {
   /** The text before the first wildcard: names that do not begin with it cannot match (INBOX in any case aside). */
   readonly prefix: string;
@@ -19,6 +19,8 @@ export class ListPattern {
   readonly #steps = new Map<number, Int32Array>();
   /** The same for the first five characters of a name below INBOX, whose case does not count. */
   readonly #inboxSteps: Int32Array[] = [];
+  /** `#steps` of octets, when there is one word. */
+  readonly #table: Int32Array;
   /** States that stay on any character, and on any but the separator. */
   readonly #star: Int32Array;
   readonly #percent: Int32Array;
@@ -40,6 +42,7 @@ export class ListPattern {
     this.#star = new Int32Array(this.#words);
     this.#percent = new Int32Array(this.#words);
     this.#none = new Int32Array(this.#words);
+    this.#table = new Int32Array(this.#words === 1 ? 256 : 0);
     if (this.#never) return;
     let state = 0;
     for (let i = 0; i < pattern.length; i++) {
@@ -48,6 +51,7 @@ export class ListPattern {
       else if (c === PERCENT) setBit(this.#percent, state);
       else setBit(this.#stepsOf(c), state++);
     }
+    if (this.#words === 1) for (const [c, steps] of this.#steps) if (c < 256) this.#table[c] = steps[0]!;
     for (const c of INBOX) {
       const steps = new Int32Array(this.#words);
       for (const either of [c, c + 32]) this.#steps.get(either)?.forEach((bits, word) => (steps[word]! |= bits));
@@ -81,6 +85,7 @@ export class ListPattern {
 
   #run(name: string, inbox: boolean, parents: number[] | undefined): boolean {
     if (this.#never) return false;
+    if (this.#words === 1) return this.#runOne(name, inbox, parents);
     const words = this.#words;
     let now = new Int32Array(words);
     let then = new Int32Array(words);
@@ -106,6 +111,23 @@ export class ListPattern {
       [now, then] = [then, now];
     }
     return this.#accepts(now);
+  }
+
+  /** The same for a pattern whose states fit into one word, as nearly all do. */
+  #runOne(name: string, inbox: boolean, parents: number[] | undefined): boolean {
+    const star = this.#star[0]!;
+    const notSeparator = star | this.#percent[0]!;
+    const accept = 1 << this.#literals;
+    let states = 1;
+    for (let i = 0; i < name.length; i++) {
+      const c = name.charCodeAt(i);
+      const separator = c === this.#separator;
+      if (separator && parents !== undefined && i > 0 && (states & accept) !== 0) parents.push(i);
+      const step = inbox && i < 5 ? this.#inboxSteps[i]![0]! : c < 256 ? this.#table[c]! : 0;
+      states = ((states & step) << 1) | (states & (separator ? star : notSeparator));
+      if (states === 0) return false;
+    }
+    return (states & accept) !== 0;
   }
 
   #accepts(states: Int32Array): boolean {

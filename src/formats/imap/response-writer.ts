@@ -113,6 +113,7 @@ export class ResponseWriter {
    * At least `octets` long; valid until the next call of any other method.
    */
   reserve(octets: number): Buffer {
+    if (octets > this.#pool.chunkOctets) throw new RangeError("more than a chunk");
     this.#room(octets);
     return this.#chunk.subarray(this.#at);
   }

@@ -30,7 +30,9 @@ export type SearchKey =
   | { readonly kind: "modseq"; readonly modseq: number }
   | { readonly kind: "id"; readonly field: "emailid" | "threadid" | "cid"; readonly value: string }
   | { readonly kind: "folder"; readonly mailbox: string }
-  | { readonly kind: "savedatesupported" };
+  | { readonly kind: "savedatesupported" }
+  /** A key of an extension; only the extension's own file looks inside `value`. */
+  | { readonly kind: "other"; readonly name: string; readonly value: unknown };
 
 export type TextField = "bcc" | "body" | "cc" | "from" | "subject" | "text" | "to";
 
