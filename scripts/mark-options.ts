@@ -1,0 +1,24 @@
+/**
+ * Brings src/config/options/states.ts in line with the sources: "done" for options that code outside src/config/ reads,
+ * "notYet" for those that it does not. Options with a reason for having no effect are left alone, and named when read.
+ * Reading an option is not yet obeying it: look at the list this prints before you commit it.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { optionStates } from "../src/config/options/states.ts";
+import { namesReadInSources } from "../src/config/options/usage.ts";
+
+const path = join(resolve(import.meta.dirname, ".."), "src/config/options/states.ts");
+const read = namesReadInSources();
+let text = readFileSync(path, "utf8");
+for (const [name, state] of Object.entries(optionStates)) {
+  const wanted = read.has(name) ? "done" : "notYet";
+  if (state === wanted || (typeof state === "object" && wanted === "notYet")) continue;
+  if (typeof state === "object") {
+    console.log(`${name}: read in src/${read.get(name)}, but states.ts says: ${state.noEffect}`);
+    continue;
+  }
+  text = text.replace(`\n  ${name}: "${state}",`, `\n  ${name}: "${wanted}",`);
+  console.log(`${name}: ${wanted}${read.has(name) ? ` (src/${read.get(name)})` : ""}`);
+}
+writeFileSync(path, text);
