@@ -1,8 +1,8 @@
 /**
  * The benchmark: the same work on Pasargad, Cyrus and Dovecot, interleaved; README.md says what and how.
  *
- *   npm run bench -- [--quick] [--scale F] [--rounds N] [--servers a,b] [--work x,y] [--goals] [--no-syncs]
- *                    [--refill] [--json FILE]
+ *   npm run bench -- [--quick] [--scale F] [--rounds N] [--seconds S] [--servers a,b] [--work x,y] [--goals]
+ *                    [--no-syncs] [--refill] [--json FILE]
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     scale: { type: "string" },
     rounds: { type: "string" },
+    seconds: { type: "string" },
     servers: { type: "string" },
     work: { type: "string" },
     goals: { type: "boolean", default: false },
@@ -34,7 +35,8 @@ const { values: options } = parseArgs({
 const factor = Number(options.scale ?? (options.quick ? 0.01 : 1));
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
 if (!(factor > 0) || !(rounds >= 1)) throw new Error("--scale and --rounds want positive numbers");
-const scale = scaleOf(factor);
+const scale =
+  options.seconds === undefined ? scaleOf(factor) : { ...scaleOf(factor), seconds: Number(options.seconds) };
 const say = (text: string): void => {
   process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${text}\n`);
 };

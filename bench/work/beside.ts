@@ -30,21 +30,23 @@ function beside(
         everyMs,
       } as const;
       return withLoad(job, async (load) => {
+        // Cold is cold only once.
+        const limit = options.cold ? once : { seconds: scale.seconds / 2, operations: 1e9 };
         if (options.cold) dropFromPageCache(server.mailDir(user));
-        const { result, cpuMicroseconds } = await measure(context, load, "beside", once);
+        const { result, cpuMicroseconds } = await measure(context, load, "beside", limit);
         return [
           {
             name,
             unit: "ms",
             better: "lower",
             value: result.latency.p99,
-            cpu: cpuMicroseconds,
-            per: "everything together",
+            cpu: cpuMicroseconds / result.operations,
+            per: "turn, NOOPs included",
             p50Ms: result.latency.p50,
             p99Ms: result.latency.p99,
             maxMs: result.latency.max,
             extra: {
-              heavyMs: result.wallMs,
+              heavyMs: result.wallMs / result.operations,
               heavyMegabytesPerSecond: result.octets / 1e3 / result.wallMs,
               noops: result.latency.count,
             },
@@ -56,12 +58,10 @@ function beside(
   };
 }
 
-const three = (command: string): string[] => [command, command, command];
-
 export const besideWork: readonly Work[] = [
   beside("beside_cold_fetch", "cold", ["FETCH 1:* BODY.PEEK[]"], { cold: true }),
   beside("beside_fetch", "big", ["FETCH 1:* BODY.PEEK[]"]),
-  beside("beside_fetch_flags", "big", three("FETCH 1:* (UID FLAGS)")),
+  beside("beside_fetch_flags", "big", ["FETCH 1:* (UID FLAGS)"]),
   beside("beside_search_body", "middle", [`SEARCH BODY "${rareWord}"`]),
-  beside("beside_store", "middle", [...three("STORE 1:* +FLAGS ($Beside)"), "STORE 1:* -FLAGS.SILENT ($Beside)"]),
+  beside("beside_store", "middle", ["STORE 1:* +FLAGS ($Beside)", "STORE 1:* -FLAGS.SILENT ($Beside)"]),
 ];

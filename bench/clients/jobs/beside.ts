@@ -13,7 +13,7 @@ export async function openBeside(job: Extract<Job, { kind: "beside" }>): Promise
     others.push(client);
   }
   return {
-    async run() {
+    async run(_phase, limit) {
       const noops = new Histogram();
       let failure: string | undefined;
       const busy = new Set<ImapClient>();
@@ -32,13 +32,17 @@ export async function openBeside(job: Extract<Job, { kind: "beside" }>): Promise
       }, job.everyMs);
       const start = performance.now();
       const before = heavy.octets;
-      for (const command of job.commands) await heavy.request(command);
+      let times = 0;
+      do {
+        for (const command of job.commands) await heavy.request(command);
+        times++;
+      } while (performance.now() - start < limit.seconds * 1000);
       const wallMs = performance.now() - start;
       clearInterval(timer);
       const until = performance.now() + 30_000;
       while (busy.size > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 5));
       return {
-        operations: 1,
+        operations: times,
         wallMs,
         latency: noops.summary(),
         octets: heavy.octets - before,
