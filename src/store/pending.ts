@@ -6,6 +6,7 @@ export type PendingSource =
   /** COPY and MOVE: a hard link to another message's file; its cache record is copied along. */
   | {
       readonly link: {
+        readonly mbox: number;
         readonly uniqueId: UniqueId;
         readonly partition: string;
         readonly uid: number;

@@ -124,7 +124,8 @@ CREATE INDEX pending_by_message ON pending(mbox, uid);
 CREATE TABLE doomed(                        -- files and directories to remove, paced, not before a time
   seq INTEGER PRIMARY KEY,
   not_before INTEGER NOT NULL,
-  pending_seq INTEGER NOT NULL,             -- only after pending files up to here are durable: they may be links to this one uniqueid TEXT NOT NULL, partition TEXT NOT NULL, uid INTEGER NOT NULL    -- uid 0: the whole directory
+  pending_seq INTEGER NOT NULL,             -- only after pending files up to here are durable: they may be links to this one
+  uniqueid TEXT NOT NULL, partition TEXT NOT NULL, uid INTEGER NOT NULL    -- uid 0: the whole directory
 ) STRICT;
 
 CREATE TABLE header_due(mbox INTEGER PRIMARY KEY) STRICT;    -- mailboxes whose header file is older than the list

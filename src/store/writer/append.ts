@@ -73,9 +73,18 @@ export function appendMessage(
   let source: PendingSource | undefined;
   let octets: Uint8Array | undefined;
   if (lastCopy && lastCopy.box.partition === box.partition) {
-    const { uniqueId, partition } = lastCopy.box;
+    const { mbox, uniqueId, partition } = lastCopy.box;
     source = {
-      link: { uniqueId, partition, uid: lastCopy.uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 },
+      link: {
+        mbox,
+        uniqueId,
+        partition,
+        uid: lastCopy.uid,
+        cacheOffset: 0,
+        cacheLength: 0,
+        cacheCrc: 0,
+        cacheGeneration: 0,
+      },
     };
   } else if ("staged" in content) source = { staged: content.staged };
   else octets = content.octets;
@@ -120,7 +129,7 @@ export function copyMessage(
     blobPlace: 0,
   };
   insertRow(tx, writer, row, flags);
-  const { uniqueId, partition } = source;
+  const { mbox, uniqueId, partition } = source;
   const { cacheOffset, cacheLength, cacheCrc, cacheGeneration } = cold;
   tx.addPending({
     mbox: box.mbox,
@@ -129,7 +138,7 @@ export function copyMessage(
     partition: box.partition,
     sizeOctets: cold.sizeOctets,
     guid: row.guid,
-    source: { link: { uniqueId, partition, uid: cold.uid, cacheOffset, cacheLength, cacheCrc, cacheGeneration } },
+    source: { link: { mbox, uniqueId, partition, uid: cold.uid, cacheOffset, cacheLength, cacheCrc, cacheGeneration } },
     octets: undefined,
     cache: undefined,
     cacheOffset: header.cacheEnd,

@@ -7,8 +7,7 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Log } from "../../base/log.ts";
-import type { UniqueId } from "../../formats/ids.ts";
-import { Busy, type Tx } from "./tx.ts";
+import { Busy, type MailboxChange, type Tx } from "./tx.ts";
 
 /** Runs inside the writer. `octets` are the request's attachments. Throws a refusal, which goes back to the asker. */
 export type VerbFunction = (tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown) => unknown;
@@ -36,14 +35,15 @@ export interface RefusalData {
 export type Answer = { readonly result: unknown } | { readonly refusal: RefusalData };
 
 export interface Changes {
-  readonly mailboxes: readonly UniqueId[];
+  readonly mailboxes: readonly MailboxChange[];
+  /** The mailbox list, ACLs or quota roots changed. */
   readonly list: boolean;
 }
 
 export interface GroupHooks {
   /** Turns what a verb threw into a refusal; undefined: it is a bug. */
   refusalOf(thrown: unknown): RefusalData | undefined;
-  /** After each commit that changed something, in commit order, after the answers. */
+  /** After each commit that changed something, in commit order, before the group's answers: who asked finds the news already there. */
   published(changes: Changes): void;
   /** The database can no longer be trusted; the process must end. */
   fatal(error: unknown): void;
@@ -198,12 +198,12 @@ export class GroupEngine {
     } finally {
       this.running = false;
     }
+    const changes = tx.takeChanges();
+    if (changes.list || changes.mailboxes.length > 0) this.hooks.published(changes);
     for (const { job, answer } of answers) job.request.answer(answer);
     this.counts.requests += answers.length;
     for (const job of unfinished) this.requeue(job);
     if (answers.length > 0 || unfinished.length > 0) this.unpark();
-    const changes = tx.takeChanges();
-    if (changes.list || changes.mailboxes.length > 0) this.hooks.published(changes);
   }
 
   private runJobs(answers: { job: Job; answer: Answer }[], unfinished: Job[]): void {

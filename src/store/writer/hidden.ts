@@ -38,6 +38,8 @@ export function showHidden(tx: Tx, intent: number, mbox: number, lastUid: number
 export function undoHidden(tx: Tx, args: unknown): void {
   const { mbox, first, last } = args as HiddenRange;
   tx.unlock(mbox);
+  // What memory holds of the mailbox counts the hidden rows.
+  tx.forgetMailbox(mbox);
   if (!tx.db.get("SELECT 1 FROM mailbox WHERE mbox=?", mbox)) return;
   const writer = tx.mailbox(mbox);
   const { header } = writer;

@@ -44,7 +44,8 @@ export interface WriterContext {
   /** Epoch seconds, fixed for one verb. */
   readonly now: number;
   nextModseq(header: MailboxHeader): number;
-  changed(header: MailboxHeader): void;
+  /** Something about the mailbox changed: about the message `uid`, or about itself (undefined). */
+  changed(header: MailboxHeader, uid?: number): void;
   quotaChanged(header: MailboxHeader, octets: number, messages: number): void;
 }
 
@@ -73,10 +74,10 @@ export class MailboxWriter {
   }
 
   /** Says that a field of `header` was changed. */
-  touch(): void {
+  touch(uid?: number): void {
     if (this.hiding) return;
     this.headerDirty = true;
-    this.context.changed(this.header);
+    this.context.changed(this.header, uid);
   }
 
   /**
@@ -90,8 +91,9 @@ export class MailboxWriter {
   /** Shows everything that was inserted since `hide`, in one step. */
   publish(lastUid: number): void {
     this.hiding = false;
+    for (let uid = this.header.lastUid + 1; uid < lastUid; uid += HOT_SPAN) this.touch(uid);
     this.header.lastUid = lastUid;
-    this.touch();
+    this.touch(lastUid);
     this.context.quotaChanged(this.header, this.hiddenQuota.octets, this.hiddenQuota.messages);
     this.hiddenQuota = { octets: 0, messages: 0 };
   }
@@ -143,7 +145,7 @@ export class MailboxWriter {
     const { header } = this;
     if (!this.hiding && hot.uid > header.lastUid) header.lastUid = hot.uid;
     if (hot.modseq > header.membership) header.membership = hot.modseq;
-    this.touch();
+    this.touch(hot.uid);
   }
 
   /** Replaces the row of `uid` as given, without a new modseq (replication, conversion, repair). */
@@ -210,7 +212,7 @@ export class MailboxWriter {
       this.countFlags(flags, -1);
       this.countFlags(next, 1);
       this.hotDirty = true;
-      this.touch();
+      this.touch(uid);
     });
   }
 
@@ -230,7 +232,7 @@ export class MailboxWriter {
       this.header.expunged += 1;
       this.header.membership = row.modseq;
       gone.push(row.uid);
-      this.touch();
+      this.touch(row.uid);
     });
   }
 

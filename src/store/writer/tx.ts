@@ -70,6 +70,17 @@ export interface PendingInput {
   readonly cacheGeneration: number;
 }
 
+/** What a group did to a mailbox, as a hint where to look: sessions read the state itself. */
+export interface MailboxChange {
+  readonly mbox: number;
+  readonly uniqueId: UniqueId;
+  /** highestmodseq after the group; 0 when the mailbox is gone. */
+  modseq: number;
+  /** Range of uids whose rows changed; firstUid > lastUid when none did. */
+  firstUid: number;
+  lastUid: number;
+}
+
 /** Headers kept between groups. */
 const KEPT_WRITERS = 4096;
 
@@ -81,7 +92,7 @@ export class Tx implements WriterContext {
   /** Nanoseconds within the second. */
   nowNanos = 0;
   /** Mailboxes changed since the last `takeChanges`. */
-  private changedBoxes = new Map<number, UniqueId>();
+  private changedBoxes = new Map<number, MailboxChange>();
   private listChanged = false;
   private readonly writers = new Map<number, MailboxWriter>();
   private readonly touched = new Set<MailboxWriter>();
@@ -136,7 +147,7 @@ export class Tx implements WriterContext {
     if (entry.mbox !== undefined && !isTombstone(entry)) {
       this.namesOfMbox.set(entry.mbox, entry.name);
       this.headerFileDue(entry.mbox);
-      this.changedBoxes.set(entry.mbox, entry.uniqueId);
+      this.noteChange(entry.mbox, entry.uniqueId);
     }
   }
 
@@ -239,7 +250,7 @@ export class Tx implements WriterContext {
     this.db.run("DELETE FROM header_due WHERE mbox=?", mbox);
     this.db.run("DELETE FROM mailbox WHERE mbox=?", mbox);
     this.doom(entry.uniqueId, entry.partition, 0, this.now);
-    this.changedBoxes.set(mbox, entry.uniqueId);
+    this.noteChange(mbox, entry.uniqueId);
   }
 
   /** After a rename: gives the mailbox to the owner that its new name says, with its guid index. Does nothing when that is the same. */
@@ -444,29 +455,45 @@ export class Tx implements WriterContext {
     this.listChanged = false;
   }
 
-  changed(header: MailboxHeader): void {
-    this.changedBoxes.set(header.mbox, header.uniqueId);
-  }
-
-  /** What to tell the workers after the commit. */
-  takeChanges(): { mailboxes: UniqueId[]; list: boolean } {
-    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged };
-    if (changes.mailboxes.length > 0) this.changedBoxes = new Map();
-    this.listChanged = false;
-    return changes;
-  }
-
-  private listTouched(): void {
-    this.listChanged = true;
-    this.quotaRoots.clear();
-  }
-
-  private forgetMailbox(mbox: number): void {
+  /** Drops what memory holds of a mailbox; the next use reads its stored header. */
+  forgetMailbox(mbox: number): void {
     const writer = this.writers.get(mbox);
     writer?.forget();
     if (writer) this.touched.delete(writer);
     this.writers.delete(mbox);
     this.namesOfMbox.delete(mbox);
+  }
+
+  changed(header: MailboxHeader, uid?: number): void {
+    const change = this.noteChange(header.mbox, header.uniqueId);
+    if (uid === undefined) return;
+    if (uid < change.firstUid) change.firstUid = uid;
+    if (uid > change.lastUid) change.lastUid = uid;
+  }
+
+  /** What to tell the workers after the commit. */
+  takeChanges(): { mailboxes: MailboxChange[]; list: boolean } {
+    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged };
+    for (const change of changes.mailboxes) {
+      change.modseq = this.writers.get(change.mbox)?.header.highestModseq ?? change.modseq;
+    }
+    if (changes.mailboxes.length > 0) this.changedBoxes = new Map();
+    this.listChanged = false;
+    return changes;
+  }
+
+  private noteChange(mbox: number, uniqueId: UniqueId): MailboxChange {
+    let change = this.changedBoxes.get(mbox);
+    if (!change) {
+      change = { mbox, uniqueId, modseq: 0, firstUid: Number.MAX_SAFE_INTEGER, lastUid: 0 };
+      this.changedBoxes.set(mbox, change);
+    }
+    return change;
+  }
+
+  private listTouched(): void {
+    this.listChanged = true;
+    this.quotaRoots.clear();
   }
 
   private nameOfMailbox(header: MailboxHeader): MboxName | undefined {

@@ -1,0 +1,38 @@
+export { readHeaderFile, type HeaderFile } from "./blobs/header-file.ts";
+export { mailboxDirectory, messagePath, stageDirectory, stagePath } from "./blobs/paths.ts";
+export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage } from "./blobs/message-reader.ts";
+export { CacheReader } from "./cache/cache-reader.ts";
+export { type ChangeListener, StoreClient } from "./ipc/client.ts";
+export { WriterServer } from "./ipc/server.ts";
+export { childRange, keyOf, type NameKey, nameOf, ownerOf } from "./keys.ts";
+export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";
+export type { MailboxHeader } from "./mailbox-header.ts";
+export type { QuotaRow } from "./quota-row.ts";
+export { Snapshot, StoreReader } from "./reader/snapshot.ts";
+export { UidMap, UidMapBuilder } from "./reader/uid-map.ts";
+export { COLD_SPAN, ColdBlock, type ColdRow } from "./records/cold.ts";
+export {
+  BlockError,
+  Flag,
+  HOT_ROW,
+  HOT_SPAN,
+  HotBlock,
+  type HotRow,
+  MAX_USER_FLAGS,
+  SYSTEM_FLAGS,
+} from "./records/hot.ts";
+export * from "./user-rows.ts";
+export {
+  type AppendFlags,
+  appendMessage,
+  copyMessage,
+  type IncomingMessage,
+  type MessageBox,
+  userFlagBits,
+} from "./writer/append.ts";
+export type { Answer, Changes, RefusalData, VerbFunction, WriteRequest } from "./writer/group.ts";
+export { beginHidden, showHidden } from "./writer/hidden.ts";
+export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";
+export type { IntentHandler, RecoveryReport } from "./writer/recovery.ts";
+export { databasePath, StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
+export { Busy, type NewMailbox, type OwnerRow, type StoreSettings, Tx } from "./writer/tx.ts";

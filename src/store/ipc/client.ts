@@ -1,0 +1,209 @@
+/**
+ * A worker's end of the socket: asks the writer for verbs and hears of changes. When the writer goes away the client connects again and asks again what
+ * has not been answered, under the same ids; the writer remembers the answers it gave. The clients of the worker notice a pause.
+ */
+import { randomBytes } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import type { UniqueId } from "../../formats/ids.ts";
+import type { Answer } from "../writer/group.ts";
+import { encodeFrame, FrameReader } from "./frames.ts";
+import type { ClientFrame, ServerFrame } from "./server.ts";
+
+/** Hears that a watched mailbox changed: highestmodseq then, and the range of uids whose rows changed (empty: first > last). */
+export type ChangeListener = (modseq: number, firstUid: number, lastUid: number) => void;
+
+export interface StoreClientOptions {
+  readonly socketPath: string;
+  /** How long a request may wait for a writer that is away, milliseconds. */
+  readonly timeoutMs: number;
+  /** The mailbox list changed. */
+  readonly onListChange?: () => void;
+  /** Changes may have been missed (the writer was away): everything watched should be looked at. */
+  readonly onReconnect?: () => void;
+}
+
+interface Waiting {
+  readonly frames: Uint8Array[];
+  readonly resend: () => Uint8Array[];
+  readonly resolve: (answer: Answer) => void;
+  readonly deadline: number;
+}
+
+const RECONNECT_MILLISECONDS = 50;
+const UNAVAILABLE: Answer = { refusal: { code: "storeUnavailable" } };
+
+export class StoreClient {
+  private readonly options: StoreClientOptions;
+  private readonly client = randomBytes(8).toString("hex");
+  private readonly waiting = new Map<number, Waiting>();
+  private readonly settling = new Map<number, (answer: object | undefined) => void>();
+  private readonly listeners = new Map<UniqueId, Set<ChangeListener>>();
+  private socket: Socket | undefined;
+  private connected = false;
+  private everConnected = false;
+  private closed = false;
+  private nextId = 1;
+  private lowestUnanswered = 1;
+  private queue: Uint8Array[] = [];
+  private flushing = false;
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(options: StoreClientOptions) {
+    this.options = options;
+    this.connect();
+  }
+
+  /** Resolves with the writer's answer; never rejects. `octets` must not be changed until then. */
+  ask(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
+    if (this.closed) return Promise.resolve(UNAVAILABLE);
+    const id = this.nextId++;
+    const make = (again: boolean): Uint8Array[] => {
+      const frame: ClientFrame = { t: "ask", id, c: this.lowestUnanswered - 1, v: verb, a: args, who: caller };
+      return encodeFrame(again ? { ...frame, again: true } : frame, octets);
+    };
+    return new Promise((resolve) => {
+      const frames = make(false);
+      this.waiting.set(id, {
+        frames,
+        resend: () => make(true),
+        resolve,
+        deadline: Date.now() + this.options.timeoutMs,
+      });
+      if (this.connected) this.write(frames);
+      else this.armRetry();
+    });
+  }
+
+  /** Calls `listener` after each commit that changed the mailbox. Returns the function that ends it. */
+  watch(box: UniqueId, listener: ChangeListener): () => void {
+    let listeners = this.listeners.get(box);
+    if (!listeners) {
+      this.listeners.set(box, (listeners = new Set()));
+      this.say({ t: "watch", box });
+    }
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size > 0 || this.listeners.get(box) !== listeners) return;
+      this.listeners.delete(box);
+      this.say({ t: "unwatch", box });
+    };
+  }
+
+  /** Resolves when every committed message file is durable on disk. */
+  async settle(): Promise<void> {
+    await this.control("settle");
+  }
+
+  /** What the writer says of itself. */
+  async status(): Promise<object> {
+    return (await this.control("status")) ?? {};
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.say({ t: "bye" });
+    const { socket } = this;
+    if (socket) queueMicrotask(() => socket.end());
+    for (const { resolve } of this.waiting.values()) resolve(UNAVAILABLE);
+    this.waiting.clear();
+  }
+
+  private control(kind: "settle" | "status"): Promise<object | undefined> {
+    const id = this.nextId++;
+    return new Promise((resolve) => {
+      this.settling.set(id, resolve);
+      this.say({ t: kind, id });
+    });
+  }
+
+  private say(frame: ClientFrame): void {
+    // Watches are said again in `hello` after a reconnect.
+    if (this.connected) this.write(encodeFrame(frame));
+  }
+
+  private write(pieces: readonly Uint8Array[]): void {
+    this.queue.push(...pieces);
+    if (this.flushing) return;
+    this.flushing = true;
+    queueMicrotask(() => {
+      this.flushing = false;
+      const out = this.queue;
+      this.queue = [];
+      const { socket } = this;
+      if (!socket || socket.destroyed || out.length === 0) return;
+      socket.cork();
+      for (const piece of out) socket.write(piece);
+      socket.uncork();
+    });
+  }
+
+  private connect(): void {
+    const socket = connect(this.options.socketPath);
+    this.socket = socket;
+    const reader = new FrameReader();
+    socket.on("connect", () => {
+      this.connected = true;
+      clearTimeout(this.retry);
+      this.retry = undefined;
+      this.write(
+        encodeFrame({ t: "hello", client: this.client, watch: [...this.listeners.keys()] } satisfies ClientFrame),
+      );
+      for (const item of this.waiting.values()) this.write(this.everConnected ? item.resend() : item.frames);
+      if (this.everConnected) this.options.onReconnect?.();
+      this.everConnected = true;
+    });
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        reader.push(chunk, ({ json }) => this.handle(json as unknown as ServerFrame));
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    // "close" follows and does what is to do.
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.lost());
+  }
+
+  private lost(): void {
+    this.connected = false;
+    this.queue = [];
+    for (const resolve of this.settling.values()) resolve(undefined);
+    this.settling.clear();
+    if (!this.closed) this.armRetry();
+  }
+
+  private armRetry(): void {
+    if (this.retry || this.connected) return;
+    this.retry = setTimeout(() => {
+      this.retry = undefined;
+      const now = Date.now();
+      for (const [id, item] of this.waiting) {
+        if (item.deadline > now) continue;
+        this.waiting.delete(id);
+        item.resolve(UNAVAILABLE);
+      }
+      this.connect();
+    }, RECONNECT_MILLISECONDS);
+    if (this.waiting.size === 0) this.retry.unref();
+  }
+
+  private handle(frame: ServerFrame): void {
+    if (frame.t === "answer") {
+      const item = this.waiting.get(frame.id);
+      this.waiting.delete(frame.id);
+      while (this.lowestUnanswered < this.nextId && !this.waiting.has(this.lowestUnanswered))
+        this.lowestUnanswered += 1;
+      item?.resolve(frame.a);
+    } else if (frame.t === "changes") {
+      for (const [box, modseq, firstUid, lastUid] of frame.m) {
+        for (const listener of this.listeners.get(box) ?? []) listener(modseq, firstUid, lastUid);
+      }
+      if (frame.l) this.options.onListChange?.();
+    } else {
+      this.settling.get(frame.id)?.(frame.a);
+      this.settling.delete(frame.id);
+    }
+  }
+}
