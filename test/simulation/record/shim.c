@@ -95,10 +95,20 @@ static dlsym_fn real_dlsym(void) {
 }
 #define REAL(name) ({ static __typeof__(&name) fn; if (!fn) fn = (__typeof__(&name))real_dlsym()(RTLD_NEXT, #name); fn; })
 
+/* The C library's own: the name is taken by the wrapper at the end of this file. */
+typedef long (*syscall_fn)(long, ...);
+static long raw(long number, long a, long b, long c, long d, long e, long f) {
+  static syscall_fn fn;
+  if (!fn) fn = (syscall_fn)real_dlsym()(RTLD_NEXT, "syscall");
+  return fn(number, a, b, c, d, e, f);
+}
+#define RAW6(n, a, b, c, d, e, f, ...) raw((long)(n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define SYSCALL(n, ...) RAW6(n __VA_OPT__(,) __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+
 static void die(const char *what) {
   char line[256];
   int n = snprintf(line, sizeof line, "simulation shim: %s: %s\n", what, strerror(errno));
-  if (n > 0) (void)!syscall(SYS_write, 2, line, n);
+  if (n > 0) (void)!SYSCALL(SYS_write, 2, line, n);
   _exit(99);
 }
 
@@ -157,21 +167,21 @@ static void init(void) {
   root_length = strlen(root);
   if (ack_env) snprintf(ack_path, sizeof ack_path, "%s", ack_env);
   if (rules_env) parse_rules(rules_env);
-  log_fd = (int)syscall(SYS_openat, AT_FDCWD, log_env, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  log_fd = (int)SYSCALL(SYS_openat, AT_FDCWD, log_env, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (log_fd < 0) die(log_env);
   /* Out of the way of programs that expect low descriptors for their own (fd 3 and 4). */
-  int high = (int)syscall(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 900);
+  int high = (int)SYSCALL(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 900);
   if (high < 0) die("dup of the log");
-  syscall(SYS_close, log_fd);
+  SYSCALL(SYS_close, log_fd);
   log_fd = high;
   char ctl[PATH_MAX];
   snprintf(ctl, sizeof ctl, "%s.ctl", log_env);
-  int fd = (int)syscall(SYS_openat, AT_FDCWD, ctl, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof(struct control))) die(ctl);
-  control = (struct control *)syscall(SYS_mmap, NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  int fd = (int)SYSCALL(SYS_openat, AT_FDCWD, ctl, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || SYSCALL(SYS_ftruncate, fd, sizeof(struct control))) die(ctl);
+  control = (struct control *)SYSCALL(SYS_mmap, NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (control == MAP_FAILED) die("mmap of the control page");
   struct flock lock = {.l_type = F_WRLCK};
-  syscall(SYS_fcntl, fd, F_SETLKW, &lock);
+  SYSCALL(SYS_fcntl, fd, F_SETLKW, &lock);
   if (!control->ready) {
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
@@ -180,7 +190,7 @@ static void init(void) {
     pthread_mutex_init(&control->mutex, &attr);
     control->ready = 1;
   }
-  syscall(SYS_close, fd); /* also lets go of the lock */
+  SYSCALL(SYS_close, fd); /* also lets go of the lock */
   inside--;
   ready = 1;
 }
@@ -206,7 +216,7 @@ static void put(struct record record, const char *path, const char *path2, const
   int n = 0;
   record.path_length = path ? strlen(path) : 0;
   record.path2_length = path2 ? strlen(path2) : 0;
-  record.tid = (uint32_t)syscall(SYS_gettid);
+  record.tid = (uint32_t)SYSCALL(SYS_gettid);
   record.pid = (uint32_t)getpid();
   parts[n++] = (struct iovec){&record, sizeof record};
   if (record.path_length) parts[n++] = (struct iovec){(void *)path, record.path_length};
@@ -220,7 +230,7 @@ static void put(struct record record, const char *path, const char *path2, const
   }
   record.length = sizeof record + record.path_length + record.path2_length + record.data_length;
   if (n > IOV_MAX) die("too many parts");
-  ssize_t written = syscall(SYS_writev, log_fd, parts, n);
+  ssize_t written = SYSCALL(SYS_writev, log_fd, parts, n);
   if (written != (ssize_t)record.length) die("short write of the log");
 }
 
@@ -304,7 +314,7 @@ static const struct rule *hit(enum call call, const char *path) {
     uint64_t n = ++control->matched[i];
     if (!found && n >= rule->nth && (!rule->times || n < rule->nth + rule->times)) found = rule;
   }
-  if (found && found->action == ACT_KILL) syscall(SYS_kill, getpid(), SIGKILL);
+  if (found && found->action == ACT_KILL) SYSCALL(SYS_kill, getpid(), SIGKILL);
   return found;
 }
 static const struct rule *hit_fd(enum call call, int fd) {
@@ -367,8 +377,8 @@ int creat64(const char *path, mode_t mode) { return open_any(AT_FDCWD, path, O_C
 
 /* Does the write; offset -1 means at the descriptor's position. */
 static ssize_t write_real(int fd, const struct iovec *iov, int count, off_t offset, int rwf) {
-  if (rwf) return syscall(SYS_pwritev2, fd, iov, count, offset, 0L, rwf);
-  return offset < 0 ? syscall(SYS_writev, fd, iov, count) : syscall(SYS_pwritev, fd, iov, count, offset, 0L);
+  if (rwf) return SYSCALL(SYS_pwritev2, fd, iov, count, offset, 0L, rwf);
+  return offset < 0 ? SYSCALL(SYS_writev, fd, iov, count) : SYSCALL(SYS_pwritev, fd, iov, count, offset, 0L);
 }
 static ssize_t write_any(int fd, const struct iovec *iov, int count, off_t offset, int rwf) {
   struct stat st;
@@ -424,24 +434,24 @@ ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t offset, 
 ssize_t copy_file_range(int in, off64_t *in_offset, int out, off64_t *out_offset, size_t n, unsigned flags) {
   struct stat st;
   if (active() && fd_state(out, &st) != FD_OTHER) { errno = ENOSYS; return -1; }
-  return syscall(SYS_copy_file_range, in, in_offset, out, out_offset, n, flags);
+  return SYSCALL(SYS_copy_file_range, in, in_offset, out, out_offset, n, flags);
 }
 static ssize_t sendfile_any(int out, int in, off64_t *offset, size_t n) {
   struct stat st;
   if (active() && fd_state(out, &st) != FD_OTHER) { errno = EINVAL; return -1; }
-  return syscall(SYS_sendfile, out, in, offset, n);
+  return SYSCALL(SYS_sendfile, out, in, offset, n);
 }
 ssize_t sendfile(int out, int in, off_t *offset, size_t n) { return sendfile_any(out, in, offset, n); }
 ssize_t sendfile64(int out, int in, off64_t *offset, size_t n) { return sendfile_any(out, in, offset, n); }
 
 static int truncate_any(int fd, off_t size) {
   struct stat st;
-  if (!active() || fd_state(fd, &st) != FD_TRACKED) return (int)syscall(SYS_ftruncate, fd, size);
+  if (!active() || fd_state(fd, &st) != FD_TRACKED) return (int)SYSCALL(SYS_ftruncate, fd, size);
   lock();
   struct record record = {.kind = TRUNCATE, .ino = st.st_ino, .size = size};
   int result = -1;
   if (!fails(hit_fd(C_TRUNCATE, fd), record, NULL, NULL)) {
-    result = (int)syscall(SYS_ftruncate, fd, size);
+    result = (int)SYSCALL(SYS_ftruncate, fd, size);
     int saved = errno;
     if (result) record.error = saved;
     put(record, NULL, NULL, NULL, 0);
@@ -466,14 +476,14 @@ int truncate64(const char *path, off64_t size) { return truncate_path(path, size
 /* Only growth is modelled: other modes (punching holes) are refused for tracked files. */
 static int fallocate_any(int fd, int mode, off_t offset, off_t n) {
   struct stat st;
-  if (!active() || fd_state(fd, &st) != FD_TRACKED) return (int)syscall(SYS_fallocate, fd, mode, offset, n);
+  if (!active() || fd_state(fd, &st) != FD_TRACKED) return (int)SYSCALL(SYS_fallocate, fd, mode, offset, n);
   lock();
   struct record record = {.kind = TRUNCATE, .ino = st.st_ino, .size = offset + n};
   int result = -1;
   if (mode & ~FALLOC_FL_KEEP_SIZE) errno = EOPNOTSUPP;
   else if (!fails(hit_fd(C_FALLOCATE, fd), record, NULL, NULL)) {
     fstat(fd, &st);
-    result = (int)syscall(SYS_fallocate, fd, mode, offset, n);
+    result = (int)SYSCALL(SYS_fallocate, fd, mode, offset, n);
     int saved = errno;
     if (result) record.error = saved;
     if (result || (!(mode & FALLOC_FL_KEEP_SIZE) && offset + n > st.st_size)) put(record, NULL, NULL, NULL, 0);
@@ -513,13 +523,13 @@ static uint64_t inode_of(int dirfd, const char *path) {
     result; })
 
 static int rename_any(int dir1, const char *from, int dir2, const char *to, unsigned flags) {
-  if (!active()) return (int)syscall(SYS_renameat2, dir1, from, dir2, to, flags);
+  if (!active()) return (int)SYSCALL(SYS_renameat2, dir1, from, dir2, to, flags);
   lock();
   char b1[PATH_MAX], b2[PATH_MAX];
   const char *r1 = tracked_path(dir1, from, b1), *r2 = tracked_path(dir2, to, b2);
   int result;
   if (flags & 2 /* RENAME_EXCHANGE: not modelled */ && (r1 || r2)) errno = EINVAL, result = -1;
-  else result = NAMED(RENAME, C_RENAME, r1, r2, inode_of(dir1, from), 0, (int)syscall(SYS_renameat2, dir1, from, dir2, to, flags));
+  else result = NAMED(RENAME, C_RENAME, r1, r2, inode_of(dir1, from), 0, (int)SYSCALL(SYS_renameat2, dir1, from, dir2, to, flags));
   unlock();
   return result;
 }
@@ -528,11 +538,11 @@ int renameat(int d1, const char *from, int d2, const char *to) { return rename_a
 int renameat2(int d1, const char *from, int d2, const char *to, unsigned flags) { return rename_any(d1, from, d2, to, flags); }
 
 static int link_any(int d1, const char *from, int d2, const char *to, int flags) {
-  if (!active()) return (int)syscall(SYS_linkat, d1, from, d2, to, flags);
+  if (!active()) return (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags);
   lock();
   char b2[PATH_MAX];
   const char *r2 = tracked_path(d2, to, b2);
-  int result = NAMED(LINK, C_LINK, NULL, r2, 0, inode_of(d2, to), (int)syscall(SYS_linkat, d1, from, d2, to, flags));
+  int result = NAMED(LINK, C_LINK, NULL, r2, 0, inode_of(d2, to), (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags));
   unlock();
   return result;
 }
@@ -540,16 +550,16 @@ int link(const char *from, const char *to) { return link_any(AT_FDCWD, from, AT_
 int linkat(int d1, const char *from, int d2, const char *to, int flags) { return link_any(d1, from, d2, to, flags); }
 
 static int symlink_any(const char *target, int dirfd, const char *path) {
-  if (!active()) return (int)syscall(SYS_symlinkat, target, dirfd, path);
+  if (!active()) return (int)SYSCALL(SYS_symlinkat, target, dirfd, path);
   lock();
   char b[PATH_MAX];
   const char *rel = tracked_path(dirfd, path, b);
   struct record record = {.kind = SYMLINK};
   int result;
-  if (!rel) result = (int)syscall(SYS_symlinkat, target, dirfd, path);
+  if (!rel) result = (int)SYSCALL(SYS_symlinkat, target, dirfd, path);
   else if (fails(hit(C_SYMLINK, rel), record, rel, target)) result = -1;
   else {
-    result = (int)syscall(SYS_symlinkat, target, dirfd, path);
+    result = (int)SYSCALL(SYS_symlinkat, target, dirfd, path);
     int saved = errno;
     if (result) record.error = saved; else record.ino = inode_of(dirfd, path);
     put(record, rel, target, NULL, 0);
@@ -562,13 +572,13 @@ int symlink(const char *target, const char *path) { return symlink_any(target, A
 int symlinkat(const char *target, int dirfd, const char *path) { return symlink_any(target, dirfd, path); }
 
 static int unlink_any(int dirfd, const char *path, int flags) {
-  if (!active()) return (int)syscall(SYS_unlinkat, dirfd, path, flags);
+  if (!active()) return (int)SYSCALL(SYS_unlinkat, dirfd, path, flags);
   lock();
   char b[PATH_MAX];
   const char *rel = tracked_path(dirfd, path, b);
   int result = flags & AT_REMOVEDIR
-    ? NAMED(RMDIR, C_RMDIR, rel, NULL, inode_of(dirfd, path), 0, (int)syscall(SYS_unlinkat, dirfd, path, flags))
-    : NAMED(UNLINK, C_UNLINK, rel, NULL, inode_of(dirfd, path), 0, (int)syscall(SYS_unlinkat, dirfd, path, flags));
+    ? NAMED(RMDIR, C_RMDIR, rel, NULL, inode_of(dirfd, path), 0, (int)SYSCALL(SYS_unlinkat, dirfd, path, flags))
+    : NAMED(UNLINK, C_UNLINK, rel, NULL, inode_of(dirfd, path), 0, (int)SYSCALL(SYS_unlinkat, dirfd, path, flags));
   unlock();
   return result;
 }
@@ -583,13 +593,13 @@ int remove(const char *path) {
 }
 
 static int mkdir_any(int dirfd, const char *path, mode_t mode) {
-  if (!active()) return (int)syscall(SYS_mkdirat, dirfd, path, mode);
+  if (!active()) return (int)SYSCALL(SYS_mkdirat, dirfd, path, mode);
   lock();
   char b[PATH_MAX];
   const char *rel = tracked_path(dirfd, path, b);
   int existed = rel && inode_of(dirfd, path) != 0;
   int result = existed ? (errno = EEXIST, -1)
-    : NAMED(MKDIR, C_MKDIR, rel, NULL, 0, inode_of(dirfd, path), (int)syscall(SYS_mkdirat, dirfd, path, mode));
+    : NAMED(MKDIR, C_MKDIR, rel, NULL, 0, inode_of(dirfd, path), (int)SYSCALL(SYS_mkdirat, dirfd, path, mode));
   unlock();
   return result;
 }
@@ -599,7 +609,7 @@ int mkdirat(int dirfd, const char *path, mode_t mode) { return mkdir_any(dirfd, 
 /* --- syncs --- */
 
 static int sync_any(int fd, enum sync_kind what, enum call call, long number, off64_t offset, off64_t n, unsigned flags) {
-#define SYNC_CALL() (what == SYNC_RANGE ? (int)syscall(number, fd, offset, n, flags) : (int)syscall(number, fd))
+#define SYNC_CALL() (what == SYNC_RANGE ? (int)SYSCALL(number, fd, offset, n, flags) : (int)SYSCALL(number, fd))
   struct stat st;
   if (!active() || fd_state(fd, &st) != FD_TRACKED) return SYNC_CALL();
   char path[PATH_MAX];
@@ -639,7 +649,7 @@ int sync_file_range(int fd, off64_t offset, off64_t n, unsigned flags) {
 /* --- mappings: noted only, the test refuses logs in which a file other than the WAL-index was mapped for writing --- */
 
 static void *mmap_any(void *at, size_t n, int prot, int flags, int fd, off_t offset) {
-  void *result = (void *)syscall(SYS_mmap, at, n, prot, flags, fd, offset);
+  void *result = (void *)SYSCALL(SYS_mmap, at, n, prot, flags, fd, offset);
   struct stat st;
   if (result == MAP_FAILED || fd < 0 || (flags & MAP_ANONYMOUS) || !(prot & PROT_WRITE)) return result;
   if ((flags & MAP_TYPE) == MAP_PRIVATE || !active() || fd_state(fd, &st) != FD_TRACKED) return result;
@@ -653,6 +663,26 @@ static void *mmap_any(void *at, size_t n, int prot, int flags, int fd, off_t off
 void *mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset) { return mmap_any(at, n, prot, flags, fd, offset); }
 void *mmap64(void *at, size_t n, int prot, int flags, int fd, off64_t offset) { return mmap_any(at, n, prot, flags, fd, offset); }
 
+/* libuv makes some calls past their wrappers in the C library. */
+long syscall(long number, ...) {
+  va_list ap;
+  va_start(ap, number);
+  long v[6];
+  for (int i = 0; i < 6; i++) v[i] = va_arg(ap, long);
+  va_end(ap);
+  switch (number) {
+    case SYS_copy_file_range: return copy_file_range(v[0], (off64_t *)v[1], v[2], (off64_t *)v[3], v[4], v[5]);
+    case SYS_fsync: return fsync(v[0]);
+    case SYS_fdatasync: return fdatasync(v[0]);
+    case SYS_syncfs: return syncfs(v[0]);
+    case SYS_sync_file_range: return sync_file_range(v[0], v[1], v[2], v[3]);
+    case SYS_renameat2: return renameat2(v[0], (const char *)v[1], v[2], (const char *)v[3], v[4]);
+    case SYS_pwritev2: return pwritev2(v[0], (const struct iovec *)v[1], v[2], v[3], v[5]);
+    case 425 /* io_uring_setup: would write past everything here */: errno = ENOSYS; return -1;
+    default: return raw(number, v[0], v[1], v[2], v[3], v[4], v[5]);
+  }
+}
+
 /* Foreign function interfaces ask libc for its symbols by handle, past the preload order: give them ours. */
 void *dlsym(void *handle, const char *name) {
   static const struct { const char *name; void *fn; } ours[] = {
@@ -662,7 +692,7 @@ void *dlsym(void *handle, const char *name) {
     {"rename", rename}, {"renameat", renameat}, {"renameat2", renameat2}, {"link", link}, {"linkat", linkat},
     {"symlink", symlink}, {"unlink", unlink}, {"unlinkat", unlinkat}, {"rmdir", rmdir}, {"remove", remove}, {"mkdir", mkdir},
     {"mkdirat", mkdirat}, {"fsync", fsync}, {"fdatasync", fdatasync}, {"syncfs", syncfs},
-    {"sync_file_range", sync_file_range}, {"copy_file_range", copy_file_range}, {"mmap", mmap}, {"mmap64", mmap64},
+    {"sync_file_range", sync_file_range}, {"syscall", syscall}, {"copy_file_range", copy_file_range}, {"mmap", mmap}, {"mmap64", mmap64},
   };
   if (handle != RTLD_NEXT)
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) if (!strcmp(name, ours[i].name)) return ours[i].fn;

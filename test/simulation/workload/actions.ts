@@ -1,0 +1,87 @@
+/** What the random script asks of a store, and what the store answers. Both are written to the log as JSON lines. */
+
+/** A message is named by how to make it again: the checker needs no copy of the octets. */
+export interface MessageSpec {
+  readonly seed: number;
+  readonly sizeOctets: number;
+}
+export type Action =
+  | { readonly verb: "create"; readonly name: string }
+  | AppendAction
+  /** One message to the inboxes of several users: stored once, linked. */
+  | { readonly verb: "deliver"; readonly to: readonly string[]; readonly message: MessageSpec }
+  | {
+      readonly verb: "flags";
+      readonly name: string;
+      readonly uids: readonly number[];
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    }
+  | { readonly verb: "copy" | "move"; readonly from: string; readonly uids: readonly number[]; readonly to: string }
+  | { readonly verb: "expunge"; readonly name: string; readonly uids: readonly number[] }
+  /** With everything below the name. */
+  | { readonly verb: "rename"; readonly from: string; readonly to: string }
+  | { readonly verb: "delete"; readonly name: string }
+  | { readonly verb: "quota"; readonly root: string; readonly limitOctets: number }
+  /** Time for work that the store does on its own: checkpoint, files, unlinking. Changes nothing that a user sees. */
+  | { readonly verb: "housekeeping"; readonly what: "checkpoint" | "expire" };
+export interface AppendAction {
+  readonly verb: "append";
+  readonly name: string;
+  readonly message: MessageSpec;
+  readonly flags: readonly string[];
+  /** Seconds since 1970. */
+  readonly internaldate: number;
+}
+
+/** A mailbox as an answer names it. */
+export interface MailboxAnswer {
+  readonly name: string;
+  readonly uniqueid: string | undefined;
+  readonly uidvalidity: number | undefined;
+}
+/** One message stored: append, and each recipient of deliver. */
+export interface StoredAnswer {
+  readonly uid: number;
+  readonly uidvalidity: number | undefined;
+  readonly modseq: number | undefined;
+}
+/**
+ * A refusal changed nothing. Fields that a verb does not give are left out. A store always fills in what it gives; values are
+ * undefined only in what is foretold of an action in flight.
+ */
+export type Outcome =
+  | { readonly ok: false; readonly refused: string }
+  | {
+      readonly ok: true;
+      /** append: one; deliver: one for each name in `to`, null for a refused one. */
+      readonly stored?: readonly (StoredAnswer | null)[];
+      /** copy, move: source uid and new uid, ascending. */
+      readonly pairs?: readonly (readonly [number, number])[];
+      /** flags, expunge: uids that were changed. */
+      readonly changed?: readonly number[];
+      /** The modseq that the changed messages (copy, move: the new ones) got. */
+      readonly modseq?: number | undefined;
+      /** move: the modseq of the expunged sources. */
+      readonly sourceModseq?: number | undefined;
+      /** create, rename: the mailboxes with their new names. */
+      readonly mailboxes?: readonly MailboxAnswer[];
+    };
+
+const words = "mail store commit sync octet mailbox flag quota cache journal sector power cut proof".split(" ");
+
+/** The octets of a message: a small RFC 5322 message of exactly `sizeOctets` (at least 200), CRLF lines. */
+export function messageOctets({ seed, sizeOctets }: MessageSpec): Buffer {
+  const head =
+    `Date: Mon, 2 Nov 2026 10:${String(seed % 60).padStart(2, "0")}:00 +0000\r\nFrom: Sim <sim@example.org>\r\n` +
+    `To: user@example.org\r\nSubject: message ${seed}\r\nMessage-ID: <${seed}.${sizeOctets}@example.org>\r\n\r\n`;
+  const out = Buffer.alloc(sizeOctets, 0x2e);
+  let at = out.write(head, "latin1");
+  let word = seed;
+  while (at < sizeOctets - 2) {
+    word = (Math.imul(word, 1103515245) + 12345) >>> 0;
+    at += out.write(`${words[word % words.length]}${word % 997}${word % 11 === 0 ? "\r\n" : " "}`, at, "latin1");
+  }
+  out.write("\r\n", sizeOctets - 2, "latin1");
+  return out;
+}

@@ -1,0 +1,297 @@
+/** What must be in the store, from the answers it gave. Answers arrive in commit order. */
+import { createHash } from "node:crypto";
+import { messageOctets, type Action, type MessageSpec, type Outcome, type StoredAnswer } from "./actions.ts";
+
+export interface ExpectedMessage {
+  readonly digest: string;
+  readonly sizeOctets: number;
+  readonly flags: ReadonlySet<string>;
+  /** Undefined: the store chose it. */
+  readonly internaldate: number | undefined;
+  /** Undefined: a change in flight may have given it any modseq above `modseqAtLeast`. */
+  readonly modseq: number | undefined;
+  readonly modseqAtLeast: number;
+}
+export interface ExpectedMailbox {
+  readonly name: string;
+  /** Undefined: the creation was in flight. */
+  readonly uniqueid: string | undefined;
+  readonly uidvalidity: number | undefined;
+  readonly lastUid: number;
+  readonly highestModseq: number;
+  readonly messages: ReadonlyMap<number, ExpectedMessage>;
+}
+
+const digests = new Map<string, string>();
+/** SHA-1 of the octets of a message, in hex. */
+export function messageDigest(spec: MessageSpec): string {
+  const key = `${spec.seed} ${spec.sizeOctets}`;
+  let digest = digests.get(key);
+  if (digest === undefined) digests.set(key, (digest = createHash("sha1").update(messageOctets(spec)).digest("hex")));
+  return digest;
+}
+
+interface ExpectedJson {
+  readonly mailboxes: readonly (Omit<ExpectedMailbox, "messages"> & {
+    readonly messages: readonly (readonly [
+      number,
+      Omit<ExpectedMessage, "flags"> & { readonly flags: readonly string[] },
+    ])[];
+  })[];
+  readonly quotas: readonly (readonly [string, number])[];
+  readonly everStored: readonly (readonly [string, string])[];
+  readonly uidvalidities: readonly (readonly [string, number])[];
+  readonly problems: readonly string[];
+}
+
+/** Mailboxes are never changed in place, so a copy of the whole is a copy of one map. */
+export class Expected {
+  readonly mailboxes: Map<string, ExpectedMailbox>;
+  readonly quotas: Map<string, number>;
+  /** Everything ever acknowledged, for "no uid reused with other content": `uniqueid uid` to digest. */
+  readonly everStored: Map<string, string>;
+  /** The greatest uidvalidity that any mailbox of a name had. */
+  readonly uidvalidities: Map<string, number>;
+  /** Contradictions among the answers themselves. */
+  readonly problems: string[];
+
+  constructor(from?: Expected) {
+    this.mailboxes = new Map(from?.mailboxes);
+    this.quotas = new Map(from?.quotas);
+    this.everStored = new Map(from?.everStored);
+    this.uidvalidities = new Map(from?.uidvalidities);
+    this.problems = [...(from?.problems ?? [])];
+  }
+
+  /** As JSON values, to be written to the log. */
+  toJSON(): ExpectedJson {
+    return {
+      mailboxes: [...this.mailboxes.values()].map((mailbox) => ({
+        ...mailbox,
+        messages: [...mailbox.messages].map(([uid, message]) => [uid, { ...message, flags: [...message.flags] }]),
+      })),
+      quotas: [...this.quotas],
+      everStored: [...this.everStored],
+      uidvalidities: [...this.uidvalidities],
+      problems: this.problems,
+    };
+  }
+  static fromJSON(json: ExpectedJson): Expected {
+    const expected = new Expected();
+    for (const { messages, ...mailbox } of json.mailboxes) {
+      const map = new Map(messages.map(([uid, message]) => [uid, { ...message, flags: new Set(message.flags) }]));
+      // JSON drops fields that are undefined.
+      expected.mailboxes.set(mailbox.name, { ...mailbox, messages: map as ExpectedMailbox["messages"] });
+    }
+    for (const [root, limit] of json.quotas) expected.quotas.set(root, limit);
+    for (const [key, digest] of json.everStored) expected.everStored.set(key, digest);
+    for (const [name, uidvalidity] of json.uidvalidities) expected.uidvalidities.set(name, uidvalidity);
+    expected.problems.push(...json.problems);
+    return expected;
+  }
+
+  /** Takes an acknowledged action. */
+  apply(action: Action, outcome: Outcome): void {
+    if (!outcome.ok) return;
+    switch (action.verb) {
+      case "create":
+        for (const { name, uniqueid, uidvalidity } of outcome.mailboxes ?? []) {
+          const before = this.uidvalidities.get(name) ?? 0;
+          if (uidvalidity !== undefined && uidvalidity <= before && !this.mailboxes.has(name))
+            this.problems.push(`${name} made again with uidvalidity ${uidvalidity}, had ${before}`);
+          this.put({ name, uniqueid, uidvalidity, lastUid: 0, highestModseq: 0, messages: new Map() });
+        }
+        return;
+      case "append":
+        this.store(action.name, action.message, action.flags, action.internaldate, outcome.stored?.[0]);
+        return;
+      case "deliver":
+        for (const [i, name] of action.to.entries())
+          this.store(name, action.message, [], undefined, outcome.stored?.[i]);
+        return;
+      case "flags":
+        this.changeFlags(action, new Set(outcome.changed), outcome.modseq);
+        return;
+      case "copy":
+      case "move":
+        this.copy(action.from, action.to, outcome.pairs ?? [], outcome.modseq);
+        if (action.verb === "move")
+          this.expunge(
+            action.from,
+            (outcome.pairs ?? []).map(([uid]) => uid),
+            outcome.sourceModseq,
+          );
+        return;
+      case "expunge":
+        this.expunge(action.name, outcome.changed ?? [], outcome.modseq);
+        return;
+      case "rename":
+        this.rename(action.from, action.to, outcome);
+        return;
+      case "delete":
+        this.mailboxes.delete(action.name);
+        return;
+      case "quota":
+        this.quotas.set(action.root, action.limitOctets);
+        return;
+      case "housekeeping":
+        return;
+    }
+  }
+
+  private put(mailbox: ExpectedMailbox): void {
+    this.mailboxes.set(mailbox.name, mailbox);
+    const known = this.uidvalidities.get(mailbox.name) ?? 0;
+    this.uidvalidities.set(mailbox.name, Math.max(known, mailbox.uidvalidity ?? 0));
+  }
+  private store(
+    name: string,
+    spec: MessageSpec,
+    flags: readonly string[],
+    internaldate: number | undefined,
+    stored: StoredAnswer | null | undefined,
+  ): void {
+    if (!stored) return;
+    const mailbox = this.mailboxes.get(name);
+    if (!mailbox) {
+      this.problems.push(`a message was stored in ${name}, which does not exist`);
+      return;
+    }
+    const { uid, modseq } = stored;
+    if (stored.uidvalidity !== undefined && stored.uidvalidity !== mailbox.uidvalidity)
+      this.problems.push(`${name} answered uidvalidity ${stored.uidvalidity}, had ${mailbox.uidvalidity}`);
+    const digest = messageDigest(spec);
+    const { sizeOctets } = spec;
+    const message = { digest, sizeOctets, flags: new Set(flags), internaldate, modseq, modseqAtLeast: modseq ?? 0 };
+    this.add(mailbox, new Map([[uid, message]]), modseq);
+  }
+  private add(mailbox: ExpectedMailbox, added: ReadonlyMap<number, ExpectedMessage>, modseq: number | undefined): void {
+    let lastUid = mailbox.lastUid;
+    for (const [uid, { digest }] of added) {
+      if (uid <= lastUid) this.problems.push(`${mailbox.name} gave out uid ${uid} after ${lastUid}`);
+      lastUid = Math.max(lastUid, uid);
+      if (mailbox.uniqueid !== undefined) this.everStored.set(`${mailbox.uniqueid} ${uid}`, digest);
+    }
+    if (modseq !== undefined && modseq <= mailbox.highestModseq)
+      this.problems.push(`${mailbox.name} gave out modseq ${modseq} after ${mailbox.highestModseq}`);
+    const highestModseq = Math.max(mailbox.highestModseq, modseq ?? 0);
+    this.put({ ...mailbox, lastUid, highestModseq, messages: new Map([...mailbox.messages, ...added]) });
+  }
+  private changeFlags(
+    { name, uids, add, remove }: Extract<Action, { verb: "flags" }>,
+    changed: ReadonlySet<number>,
+    modseq: number | undefined,
+  ): void {
+    const mailbox = this.mailboxes.get(name);
+    if (!mailbox) return;
+    const messages = new Map(mailbox.messages);
+    for (const uid of uids) {
+      const message = messages.get(uid);
+      if (!message) continue;
+      const flags = new Set([...message.flags, ...add].filter((flag) => !remove.includes(flag)));
+      messages.set(
+        uid,
+        changed.has(uid) ? { ...message, flags, ...newModseq(message, modseq) } : { ...message, flags },
+      );
+    }
+    this.put({ ...mailbox, messages, highestModseq: Math.max(mailbox.highestModseq, modseq ?? 0) });
+  }
+  private copy(
+    from: string,
+    to: string,
+    pairs: readonly (readonly [number, number])[],
+    modseq: number | undefined,
+  ): void {
+    const source = this.mailboxes.get(from);
+    const target = this.mailboxes.get(to);
+    if (pairs.length === 0) return;
+    if (!source || !target) {
+      this.problems.push(`messages were copied from ${from} to ${to}, one of which does not exist`);
+      return;
+    }
+    const added = new Map<number, ExpectedMessage>();
+    for (const [uid, newUid] of pairs) {
+      const message = source.messages.get(uid);
+      if (message) added.set(newUid, { ...message, modseq, modseqAtLeast: modseq ?? 0 });
+      else this.problems.push(`uid ${uid} of ${from} was copied, which is not there`);
+    }
+    this.add(target, added, modseq);
+  }
+  private expunge(name: string, uids: readonly number[], modseq: number | undefined): void {
+    const mailbox = this.mailboxes.get(name);
+    if (!mailbox) return;
+    const messages = new Map(mailbox.messages);
+    for (const uid of uids) messages.delete(uid);
+    this.put({ ...mailbox, messages, highestModseq: Math.max(mailbox.highestModseq, modseq ?? 0) });
+  }
+  private rename(from: string, to: string, outcome: Extract<Outcome, { ok: true }>): void {
+    const answers = new Map(outcome.mailboxes?.map((answer) => [answer.name, answer]));
+    for (const mailbox of this.mailboxes.values().toArray()) {
+      if (mailbox.name !== from && !mailbox.name.startsWith(`${from}.`)) continue;
+      const name = to + mailbox.name.slice(from.length);
+      this.mailboxes.delete(mailbox.name);
+      const answer = answers.get(name);
+      if (answer && mailbox.uniqueid !== undefined && answer.uniqueid !== mailbox.uniqueid)
+        this.problems.push(`rename changed the uniqueid of ${name}`);
+      this.put({ ...mailbox, name, uidvalidity: answer?.uidvalidity ?? mailbox.uidvalidity });
+    }
+  }
+}
+
+function newModseq(
+  message: ExpectedMessage,
+  modseq: number | undefined,
+): Pick<ExpectedMessage, "modseq" | "modseqAtLeast"> {
+  // In flight: a message whose flags were so already may have kept its modseq.
+  return { modseq, modseqAtLeast: modseq ?? message.modseqAtLeast };
+}
+
+/** The parts of an action which are atomic on their own: a delivery is one change for each owner. */
+export function atoms(action: Action): Action[] {
+  if (action.verb !== "deliver") return [action];
+  return action.to.map((name) => ({ ...action, to: [name] }));
+}
+
+/**
+ * The outcome that an action in flight has if it took place, as far as that can be told; undefined when it can only have been
+ * refused. What cannot be told is undefined in it, and the comparison accepts what it finds there.
+ */
+export function foretell(expected: Expected, action: Action): Outcome | undefined {
+  const has = (name: string): boolean => expected.mailboxes.has(name);
+  const stored = (name: string): StoredAnswer => ({
+    uid: expected.mailboxes.get(name)!.lastUid + 1,
+    uidvalidity: undefined,
+    modseq: undefined,
+  });
+  switch (action.verb) {
+    case "create":
+      return has(action.name)
+        ? undefined
+        : { ok: true, mailboxes: [{ name: action.name, uniqueid: undefined, uidvalidity: undefined }] };
+    case "append":
+      return has(action.name) ? { ok: true, stored: [stored(action.name)] } : undefined;
+    case "deliver":
+      return action.to.some(has)
+        ? { ok: true, stored: action.to.map((name) => (has(name) ? stored(name) : null)) }
+        : undefined;
+    case "copy":
+    case "move": {
+      const source = expected.mailboxes.get(action.from);
+      const target = expected.mailboxes.get(action.to);
+      if (!source || !target) return undefined;
+      const uids = action.uids.filter((uid) => source.messages.has(uid));
+      return { ok: true, pairs: uids.map((uid, i) => [uid, target.lastUid + 1 + i]) };
+    }
+    case "flags":
+    case "expunge": {
+      const mailbox = expected.mailboxes.get(action.name);
+      return mailbox && { ok: true, changed: action.uids.filter((uid) => mailbox.messages.has(uid)) };
+    }
+    case "rename":
+      return has(action.from) && !has(action.to) ? { ok: true } : undefined;
+    case "delete":
+      return has(action.name) ? { ok: true } : undefined;
+    default:
+      return { ok: true };
+  }
+}
