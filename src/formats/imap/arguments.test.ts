@@ -164,7 +164,7 @@ test("SEARCH", () => {
     search("OR (NOT SEEN DELETED) NOT NOT FROM x NEW"),
     "(OR (NOT \\Seen \\Deleted) NOT NOT from~x (recent !\\Seen))",
   );
-  assert.equal(search("OR OR 1 2 OR 3 4 OLD"), "(OR OR seqnos=1 seqnos=2 OR seqnos=3 seqnos=4 !recent)");
+  assert.equal(search("OR OR 1 2 OR 3 4 OLD"), "(OR seqnos=1 seqnos=2 seqnos=3 seqnos=4 !recent)");
   assert.equal(search("FUZZY SUBJECT lunch"), "FUZZY subject~lunch");
   assert.equal(
     search('SENTSINCE 9-Feb-2022 BEFORE "1-Jan-2030"'),
@@ -187,8 +187,9 @@ test("SEARCH", () => {
   assert.equal(search("1)"), "Unexpected extra arguments to Search");
   assert.equal(search("CHARSET UTF-8 SUBJECT {5+}\r\ncaf\xe2\x88\x9a\xc2\xa9"), "Unexpected extra arguments to Search");
   assert.equal(tell(parseSearch, "SEARCH"), "Missing required argument to Search");
-  assert.equal(search(`${"(".repeat(100)}ALL${")".repeat(100)}`), "all");
-  assert.equal(search(`${"(".repeat(101)}ALL${")".repeat(101)}`), "Invalid Search criteria");
+  assert.equal(search(`${"(".repeat(1000)}ALL${")".repeat(1000)}`), "all");
+  assert.equal(search(`${"(".repeat(1001)}ALL${")".repeat(1001)}`), "Invalid Search criteria");
+  assert.equal(search(`${"OR 1 ".repeat(900)}2`), `OR ${"seqnos=1 ".repeat(900)}seqnos=2`);
   assert.equal(search(`${"NOT ".repeat(40_000)}ALL`), "Invalid Search criteria");
 });
 

@@ -189,7 +189,7 @@ export class CommandReader {
       const args = this.#args;
       const token = tokenizer.next();
       if (token === undefined) {
-        if (this.#commandOctets() + tokenizer.bufferedOctets > tokenizer.limits.maxCommandOctets) this.#tooLarge();
+        if (this.#commandOctets() > tokenizer.limits.maxCommandOctets) this.#tooLarge();
         return undefined;
       }
       if (this.#commandOctets() > tokenizer.limits.maxCommandOctets || args.length >= MAX_TOKENS) this.#tooLarge();

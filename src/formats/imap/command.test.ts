@@ -140,6 +140,7 @@ test("limits: which answer, and whether the session goes on", () => {
   assert.equal(bye(`a X ${word}x\r\n`), "BYE [TOOBIG] Word too long");
   assert.equal(bye(`a X ${word}${word}`), "BYE [TOOBIG] Word too long");
   assert.equal(bye(`a X "${word}x"\r\n`), "BYE [TOOBIG] Quoted value too long");
+  assert.equal(bye(`a X "${word}x\r\n`), "BYE [TOOBIG] Quoted value too long");
   assert.equal(
     bye("a SELECT {131073}\r\nb NOOP\r\n"),
     "a NO [TOOBIG] Literal size exceeds fixed limit in Select|b NOOP|rest",

@@ -37,8 +37,8 @@ export const MAX_NUMBER = 4_294_967_295;
 /** number64 (RFC 9051 §9) as far as a JavaScript number is exact. */
 export const MAX_NUMBER64 = Number.MAX_SAFE_INTEGER;
 
-/** Nesting of SEARCH keys (parentheses, NOT, OR, FUZZY): evaluation walks it with a stack of its own. */
-export const MAX_SEARCH_DEPTH = 100;
+/** Nesting of SEARCH keys (parentheses, NOT, OR, FUZZY). Clients do chain hundreds of ORs; those come out as one flat key. */
+export const MAX_SEARCH_DEPTH = 1000;
 /** Parts of a section number such as BODY[1.2.3]; MIME is not parsed deeper either. */
 export const MAX_SECTION_DEPTH = 100;
 /** Sections asked for in one FETCH: each costs a read of the message. */

@@ -9,6 +9,7 @@ import type { SequenceSet } from "./sequence-set.ts";
 export type SearchKey =
   | { readonly kind: "all" }
   | { readonly kind: "and"; readonly keys: readonly SearchKey[] }
+  /** Two or more; `OR a OR b c` is one key of three. */
   | { readonly kind: "or"; readonly keys: readonly SearchKey[] }
   | { readonly kind: "not"; readonly key: SearchKey }
   | { readonly kind: "fuzzy"; readonly key: SearchKey }
@@ -239,7 +240,8 @@ function unwind(args: Arguments, stack: Frame[]): boolean {
     const [first] = frame.keys;
     const parent = stack.at(-1)!.keys;
     if (frame.kind === "list") parent.push(joined(frame.keys));
-    else if (frame.kind === "or") parent.push({ kind: "or", keys: frame.keys });
+    else if (frame.kind === "or")
+      parent.push({ kind: "or", keys: frame.keys.flatMap((key) => (key.kind === "or" ? key.keys : [key])) });
     else parent.push({ kind: frame.kind, key: first! });
   }
 }

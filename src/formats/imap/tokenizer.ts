@@ -304,6 +304,7 @@ export class Tokenizer {
         if (escaped !== NUL && escaped !== CR && escaped !== LF) at++;
       } else if (c === NUL || c === CR || c === LF) {
         // The line end stays in the stream, so that what follows is read as the next command and nothing else.
+        this.#checkQuoted(at - from);
         this.#pos = c === NUL ? at + 1 : at;
         this.#state = BETWEEN;
         this.#drop();
