@@ -13,7 +13,7 @@ import { TimerNode, type TimerWheel } from "../worker/timer-wheel.ts";
 import { peerText } from "./peer.ts";
 import type { Session, ShutdownReason } from "./session.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { describeTls, type TlsInfo } from "./tls-info.ts";
+import { channelBinding, describeTls, type TlsInfo } from "./tls-info.ts";
 
 /** What a connection needs of the process it lives in: one object for all connections. */
 export interface ConnectionHost {
@@ -228,6 +228,11 @@ export class Connection extends TimerNode {
       this.#securing = false;
       attach(layer);
     });
+  }
+
+  /** Data that binds SASL to this TLS connection (RFC 9266 `tls-exporter`, RFC 5929 `tls-server-end-point`). */
+  channelBinding(type: string): Buffer | undefined {
+    return this.#stream instanceof TLSSocket && this.tls !== undefined ? channelBinding(this.#stream, type) : undefined;
   }
 
   /** Asks the session to say goodbye. */

@@ -1,3 +1,4 @@
+import { createHash, type X509Certificate } from "node:crypto";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 
 /** What a finished handshake agreed on. */
@@ -53,4 +54,20 @@ function cipherBits(cipher: string): number {
 
 function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f]/g, "?").slice(0, 256);
+}
+
+export function channelBinding(socket: TLSSocket, type: string): Buffer | undefined {
+  if (type === "tls-exporter") {
+    return socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
+  }
+  if (type !== "tls-server-end-point") return undefined;
+  const certificate = socket.getX509Certificate();
+  if (certificate === undefined) return undefined;
+  return createHash(endPointHash(certificate)).update(certificate.raw).digest();
+}
+
+/** RFC 5929 §4.1: the hash of the certificate's signature, MD5 and SHA-1 replaced by SHA-256. */
+function endPointHash(certificate: X509Certificate): string {
+  const algorithm = (certificate.signatureAlgorithm ?? "").toLowerCase();
+  return /sha-?(224|384|512)/.exec(algorithm)?.[0].replace("-", "") ?? "sha256";
 }

@@ -1,10 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Log } from "../../base/log.ts";
 import { formatProcLine, parseProcLine, type ProcState } from "./proc-line.ts";
 
 /** Changes are written at most this long after they happened. */
 const coalesceMs = 1_000;
+/** Longest stretch of reading process files. */
+const sliceMs = 2;
 /** Files written in one go before other work gets its turn. */
 const filesPerTurn = 16;
 
@@ -132,18 +135,27 @@ export function listProcs(directory: string, options: { sweep?: boolean } = {}):
   const listed: ListedProc[] = [];
   const alive = new Map<number, boolean>();
   for (const name of readNames(directory)) {
-    const match = /^(\d{1,10})(?:\.\d{1,15})?$/.exec(name);
-    if (match === null) continue;
-    const pid = Number(match[1]);
-    if (!alive.has(pid)) alive.set(pid, isAlive(pid));
-    if (!alive.get(pid)) {
-      if (options.sweep) rmSync(join(directory, name), { force: true });
-      continue;
-    }
-    const state = readState(join(directory, name));
-    if (state !== undefined) listed.push({ name, pid, ...state });
+    const proc = listOne(directory, name, alive);
+    if (typeof proc === "object") listed.push(proc);
+    else if (proc === "stale" && options.sweep) rmSync(join(directory, name), { force: true });
   }
   return listed.sort((a, b) => a.pid - b.pid || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
+}
+
+/** The same without holding up the event loop: reads a few files at a time. */
+export async function listProcsLater(directory: string): Promise<ListedProc[]> {
+  const listed: ListedProc[] = [];
+  const alive = new Map<number, boolean>();
+  let sliceEnd = performance.now() + sliceMs;
+  for (const name of readNames(directory)) {
+    if (performance.now() > sliceEnd) {
+      await nextTurn();
+      sliceEnd = performance.now() + sliceMs;
+    }
+    const proc = listOne(directory, name, alive);
+    if (typeof proc === "object") listed.push(proc);
+  }
+  return listed;
 }
 
 /** A worker looks for this file beside `PID.N` on SIGUSR2 and ends the session. @returns false when there is no such session */
@@ -165,6 +177,16 @@ export function takeEndRequests(directory: string, pid = process.pid): number[] 
     numbers.push(Number(match[2]));
   }
   return numbers;
+}
+
+function listOne(directory: string, name: string, alive: Map<number, boolean>): ListedProc | "stale" | "other" {
+  const match = /^(\d{1,10})(?:\.\d{1,15})?$/.exec(name);
+  if (match === null) return "other";
+  const pid = Number(match[1]);
+  if (!alive.has(pid)) alive.set(pid, isAlive(pid));
+  if (!alive.get(pid)) return "stale";
+  const state = readState(join(directory, name));
+  return state === undefined ? "other" : { name, pid, ...state };
 }
 
 function readNames(directory: string): string[] {

@@ -1,4 +1,11 @@
-export type { PreparedService, ServiceProgram, StartedWorker, StartOptions, WorkerContext } from "./run-worker.ts";
+export type {
+  PreparedService,
+  ProtocolLogin,
+  ServiceProgram,
+  StartedWorker,
+  StartOptions,
+  WorkerContext,
+} from "./run-worker.ts";
 export { exitCodes, runWorker, startWorker } from "./run-worker.ts";
 export { parseServiceOptions, type ServiceOptions, UsageError } from "./service-options.ts";
 export { StatusChannel, statusCodes } from "./status-channel.ts";

@@ -5,12 +5,14 @@ import { spawnSync } from "node:child_process";
 import { createLog, createSessionIds, type Log } from "../../base/log.ts";
 import { getFileLimit } from "../../base/native/index.ts";
 import { type Config, loadImapdConf } from "../../config/index.ts";
+import { Authenticator, type AuthenticatorOptions } from "../auth/index.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Session } from "../connection/session.ts";
 import { reservedDescriptors, retireCheckMs, workerMemoryLimitOctets } from "../limits/limits.ts";
 import { HostAccess } from "../limits/tcp-wrappers.ts";
 import { ProcFiles, procDirectory } from "../proc/proc-files.ts";
 import { TlsContexts } from "../tls/tls-contexts.ts";
+import { hostSessions, type LoggedInSession } from "./host-sessions.ts";
 import { parseServiceOptions, type ServiceOptions, UsageError } from "./service-options.ts";
 import { StandardStreams } from "./standard-streams.ts";
 import { StatusChannel } from "./status-channel.ts";
@@ -33,9 +35,14 @@ export interface WorkerContext {
   /** Absent: TLS is not configured, so STARTTLS is not offered. */
   readonly tls: TlsContexts | undefined;
   readonly newSessionId: () => string;
+  /** The logins of the service, wired to this worker's sessions and to those of other processes. */
+  readonly newAuthenticator: (options: ProtocolLogin) => Authenticator;
   /** For `describe` (process files), `connections`, `retiring`. */
   readonly worker: Worker;
 }
+
+/** What only the protocol knows; see AuthenticatorOptions. */
+export type ProtocolLogin = Omit<AuthenticatorOptions, "config" | "log" | "service" | "serverName" | "sessions">;
 
 export interface PreparedService {
   createSession(connection: Connection): Session;
@@ -152,6 +159,10 @@ export async function startWorker({ program, service, config, log, ...more }: St
     serverName,
     tls,
     newSessionId: createSessionIds(config.syslog_prefix ?? serverName),
+    newAuthenticator: (more) => {
+      const sessions = (): Promise<LoggedInSession[]> => hostSessions(worker, service, directory);
+      return new Authenticator({ ...more, config, log, service, serverName, sessions });
+    },
     worker,
   };
   prepared = await program.prepare(context);

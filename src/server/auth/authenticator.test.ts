@@ -1,0 +1,331 @@
+import assert from "node:assert/strict";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { after, test } from "node:test";
+import { fuzz } from "../../base/fuzz.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { configFromText } from "../../config/index.ts";
+import { Connection, type ConnectionHost, type TlsInfo } from "../connection/index.ts";
+import { TimerWheel } from "../worker/timer-wheel.ts";
+import { Authenticator, type AuthenticatorOptions } from "./authenticator.ts";
+import type { LoginResult } from "./identity.ts";
+import { target } from "./parsers.fuzz.ts";
+import { askSaslauthd, encodeSaslauthdRequest } from "./saslauthd.ts";
+import type { ExchangeStep } from "./sasl-exchange.ts";
+import { UserDatabase, UserLookup } from "./user-database.ts";
+import { formatUserDeny, matchesWildmatList, parseUserDeny } from "./user-deny.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "auth-"));
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+const tls: TlsInfo = {
+  protocol: "TLSv1.3",
+  cipher: "TLS_AES_256_GCM_SHA384",
+  bits: 256,
+  reused: false,
+  hasClientCertificate: false,
+  verifyError: undefined,
+  commonName: undefined,
+  logLine: "",
+};
+
+interface Bench {
+  readonly authenticator: Authenticator;
+  readonly lines: string[];
+  connection(more?: { tls?: TlsInfo; localAddress?: string }): Connection;
+}
+
+function bench(text: string, more: Partial<AuthenticatorOptions> = {}): Bench {
+  const lines: string[] = [];
+  const keep = (line: string): void => void lines.push(line);
+  const log: Log = { ...silentLog, err: keep, notice: keep, warning: keep };
+  const config = configFromText(`configdirectory: ${directory}\nfailedloginpause: 0\nunix_group_enable: no\n${text}\n`);
+  const authenticator = new Authenticator({
+    config,
+    log,
+    service: "imap",
+    saslService: "imap",
+    serverName: "mail.example.org",
+    logStyle: "session",
+    ...more,
+  });
+  const host: ConnectionHost = {
+    wheel: new TimerWheel({ onError: assert.ifError }),
+    log,
+    tlsOptions: () => undefined,
+    guard: (_connection, call, ...args) => void call(...args),
+    identityChanged: () => {},
+    closed: () => {},
+  };
+  return {
+    authenticator,
+    lines,
+    connection({ tls, localAddress = "127.0.0.1" } = {}) {
+      const connection = new Connection(host, 1, new PassThrough(), "192.0.2.1", 1024);
+      connection.localAddress = localAddress;
+      connection.tls = tls;
+      after(() => connection.destroy());
+      return connection;
+    },
+  };
+}
+
+const text = (result: LoginResult): string => (result.ok ? result.userid : `${result.reason}: ${result.text}`);
+
+const users = new UserDatabase(join(directory, "sasldb.db"));
+for (const name of ["alice", "cyrus", "proxy", "dave"]) users.setPassword({ name, realm: "" }, "secret");
+users.setPassword({ name: "erin", realm: "mail.example.org" }, "secret");
+after(() => users.close());
+writeFileSync(
+  join(directory, "user_deny.db"),
+  formatUserDeny("dave", { services: "imap,imaps", message: "You are blocked" }),
+);
+
+test("user database: private file, realms, removal, and no foreign files", () => {
+  assert.equal(statSync(join(directory, "sasldb.db")).mode & 0o777, 0o600);
+  const lookup = new UserLookup(join(directory, "sasldb.db"), "mail.example.org");
+  assert.ok(lookup.find("erin")?.sha256 && lookup.find("alice")?.sha1 && lookup.find("erin@mail.example.org"));
+  assert.equal(lookup.find("nobody"), undefined);
+  assert.equal(users.remove({ name: "nobody", realm: "" }), false);
+  writeFileSync(join(directory, "sasldb2"), "\0\0\0\0not sqlite at all");
+  assert.throws(() => new UserDatabase(join(directory, "sasldb2")), /not a user database/);
+  assert.throws(() => new UserLookup(join(directory, "sasldb2"), "x").find("a"), /not a user database/);
+  assert.equal(new UserLookup(join(directory, "absent"), "x").find("a"), undefined);
+  lookup.close();
+});
+
+test("password logins and their log lines", async () => {
+  const { authenticator, lines, connection } = bench("admins: cyrus");
+  const login = (authcid: string, password: string, mechanism = "plaintext") =>
+    authenticator.password({ authcid, password, mechanism, connection: connection(), sessionId: "s-1" });
+  assert.equal(text(await login("ALICE", "secret")), "alice");
+  assert.equal(text(await login("alice", "bad")), "credentials: authentication failure");
+  assert.equal(text(await login("nobody", "secret", "PLAIN")), "credentials: authentication failure");
+  assert.equal(text(await login("alice@mail.example.org", "secret")), "credentials: authentication failure");
+  assert.equal(text(await login("al*ce", "secret")), "invalidUser: Invalid user");
+  assert.equal(text(await login("anonymous", "x@y")), "anonymous: Anonymous login is not permitted");
+  assert.equal(text(await login("dave", "secret")), "denied: authorization failure");
+  const admin = await login("cyrus", "secret");
+  assert.ok(admin.ok && admin.isAdmin);
+  assert.deepEqual(lines, [
+    "login: [192.0.2.1] alice plaintext User logged in SESSIONID=<s-1>",
+    "badlogin: [192.0.2.1] plaintext (alice) [SASL(-13): authentication failure: checkpass failed]",
+    "badlogin: [192.0.2.1] PLAIN (nobody) [SASL(-13): authentication failure: Password verification failed]",
+    "badlogin: [192.0.2.1] plaintext (alice@mail.example.org) [SASL(-13): authentication failure: checkpass failed]",
+    "badlogin: [192.0.2.1] plaintext (al*ce) invalid user",
+    "badlogin: [192.0.2.1] anonymous login refused",
+    "user 'dave' denied access to service 'imap'",
+    "badlogin: [192.0.2.1] plaintext (dave) [user 'dave' is denied access to service 'imap']",
+    "login: [192.0.2.1] cyrus plaintext User logged in SESSIONID=<s-1>",
+  ]);
+});
+
+test("a changed password counts at once, also when the old one was remembered", async () => {
+  const { authenticator, connection } = bench("");
+  users.setPassword({ name: "carol", realm: "" }, "old");
+  const login = (password: string) =>
+    authenticator.password({ authcid: "carol", password, mechanism: "plaintext", connection: connection() });
+  assert.equal((await login("old")).ok, true);
+  users.setPassword({ name: "carol", realm: "" }, "new");
+  assert.equal((await login("old")).ok, false);
+  assert.equal((await login("new")).ok, true);
+});
+
+test("proxy authorization: admins and proxyservers only, or right a with loginuseacl", async () => {
+  const options = "admins: cyrus\nproxyservers: proxy\nloginuseacl: yes";
+  const { authenticator, connection } = bench(options, {
+    hasAdminRightOn: (authid, userid) => authid === "alice" && userid === "shared",
+  });
+  const as = (authcid: string, authzid: string) =>
+    authenticator.password({ authcid, authzid, password: "secret", mechanism: "PLAIN", connection: connection() });
+  assert.equal(text(await as("alice", "bob")), "credentials: authentication failure");
+  assert.equal(text(await as("alice", "shared")), "shared");
+  assert.equal(text(await as("proxy", "bob")), "bob");
+  assert.equal(text(await as("cyrus", "bad/name")), "credentials: authentication failure");
+  const bob = await as("cyrus", "bob");
+  assert.ok(bob.ok && bob.userid === "bob" && bob.authid === "cyrus" && !bob.isAdmin && !bob.isProxyAdmin);
+  const cyrus = await as("proxy", "cyrus");
+  assert.ok(cyrus.ok && !cyrus.isAdmin && cyrus.isProxyAdmin);
+  assert.equal(text(await as("cyrus", "dave")), "dave", "user_deny.db does not bind admins");
+  assert.equal(text(await as("proxy", "dave")), "denied: authorization failure");
+});
+
+test("login limits count sessions of the service", async () => {
+  const sessions = [
+    { service: "imap", userid: "alice", clientHost: "[192.0.2.9]" },
+    { service: "imap", userid: "alice", clientHost: "[192.0.2.1]" },
+    { service: "pop3", userid: "alice", clientHost: "[192.0.2.1]" },
+  ];
+  const { authenticator, connection } = bench("maxlogins_per_user: 2\nmaxlogins_per_host: 1", {
+    sessions: async () => sessions,
+  });
+  const result = await authenticator.password({
+    authcid: "alice",
+    password: "secret",
+    mechanism: "plaintext",
+    connection: connection(),
+  });
+  assert.equal(text(result), "tooMany: Too many open connections (2 of 2 for alice, 1 of 1 from [192.0.2.1])");
+});
+
+test("what is offered", () => {
+  const offered = (options: string, more: { tls?: TlsInfo } = {}) => {
+    const { authenticator, connection } = bench(options);
+    return authenticator.mechanismsFor(connection(more)).join(" ");
+  };
+  const scram = "SCRAM-SHA-1 SCRAM-SHA-256";
+  const plus = "SCRAM-SHA-1-PLUS SCRAM-SHA-1 SCRAM-SHA-256-PLUS SCRAM-SHA-256";
+  assert.equal(offered(""), scram);
+  assert.equal(offered("allowplaintext: yes"), `PLAIN LOGIN ${scram}`);
+  assert.equal(offered("allowplaintext: yes\ntls_required: yes"), "");
+  assert.equal(offered("tls_required: yes", { tls }), `PLAIN LOGIN ${plus}`);
+  assert.equal(offered("sasl_mech_list: plain scram-sha-256", { tls }), "PLAIN SCRAM-SHA-256-PLUS SCRAM-SHA-256");
+  assert.equal(offered("sasl_pwcheck_method: saslauthd\nallowplaintext: yes"), "PLAIN LOGIN");
+  assert.equal(
+    offered("sasl_pwcheck_method: saslauthd", { tls: { ...tls, commonName: "alice" } }),
+    "PLAIN LOGIN EXTERNAL",
+  );
+});
+
+test("alwaystrue only where nobody else can come, unless asked for", async () => {
+  const login = (options: string, localAddress: string) => {
+    const { authenticator, connection } = bench(`sasl_pwcheck_method: alwaystrue\n${options}`);
+    const { password } = { password: "whatever" };
+    return authenticator.password({
+      authcid: "alice",
+      password,
+      mechanism: "plaintext",
+      connection: connection({ localAddress }),
+    });
+  };
+  assert.equal((await login("", "127.0.0.1")).ok, true);
+  assert.equal((await login("", "")).ok, true);
+  assert.equal((await login("", "192.0.2.10")).ok, false);
+  assert.equal((await login("sasl_alwaystrue_anywhere: yes", "192.0.2.10")).ok, true);
+});
+
+const show = (step: ExchangeStep): string => {
+  if (step.kind === "challenge") return `+ ${Buffer.from(step.text, "base64").toString()}`;
+  return step.kind === "done" ? step.identity.userid : text(step.failure);
+};
+
+test("SASL exchanges", async () => {
+  const { authenticator, connection, lines } = bench("allowplaintext: yes\nadmins: cyrus");
+  const start = (mechanism: string, initial?: string) => {
+    const exchange = authenticator.exchange(mechanism, connection(), { sessionId: "s" });
+    return { exchange, first: exchange.start(initial) };
+  };
+  const base64 = (value: string): string => Buffer.from(value).toString("base64");
+  assert.equal(show(await start("PLAIN", "AGFsaWNlAHNlY3JldA==").first), "alice");
+  assert.equal(show(await start("plain", base64("bob\0cyrus\0secret")).first), "bob");
+  assert.equal(show(await start("PLAIN", base64("bob\0alice\0secret")).first), "credentials: authentication failure");
+  assert.equal(show(await start("BOGUS").first), "mechanism: no mechanism available");
+  assert.equal(show(await start("PLAIN", "!!!").first), "syntax: bad protocol / cancel");
+  const empty = start("PLAIN");
+  assert.equal(show(await empty.first), "+ ");
+  assert.equal(show(await empty.exchange.respond("*")), "aborted: Client canceled authentication");
+  const login = start("LOGIN");
+  assert.equal(show(await login.first), "+ Username:");
+  assert.equal(show(await login.exchange.respond(base64("alice"))), "+ Password:");
+  assert.equal(show(await login.exchange.respond(base64("secret"))), "alice");
+  assert.ok(lines.includes("login: [192.0.2.1] alice LOGIN User logged in SESSIONID=<s>"));
+});
+
+test("SCRAM-SHA-256 with stored verifiers; unknown users see the same kind of challenge", async () => {
+  const { authenticator, connection, lines } = bench("");
+  const run = async (user: string, password: string): Promise<string> => {
+    const exchange = authenticator.exchange("SCRAM-SHA-256", connection());
+    const bare = `n=${user},r=clientnonce`;
+    const step = await exchange.start(Buffer.from(`n,,${bare}`).toString("base64"));
+    assert.ok(step.kind === "challenge");
+    const server = Buffer.from(step.text, "base64").toString();
+    const [, nonce = "", salt = "", count = ""] = /^r=(.*),s=(.*),i=(\d+)$/.exec(server)!;
+    const salted = pbkdf2Sync(password, Buffer.from(salt, "base64"), Number(count), 32, "sha256");
+    const key = createHmac("sha256", salted).update("Client Key").digest();
+    const stored = createHash("sha256").update(key).digest();
+    const last = `c=biws,r=${nonce}`;
+    const signature = createHmac("sha256", stored).update(`${bare},${server},${last}`).digest();
+    const proof = Buffer.from(key.map((octet, i) => octet ^ signature[i]!)).toString("base64");
+    const answer = await exchange.respond(Buffer.from(`${last},p=${proof}`).toString("base64"));
+    if (answer.kind !== "challenge") return show(answer);
+    assert.match(show(answer), /^\+ v=/);
+    return show(await exchange.respond(""));
+  };
+  assert.equal(await run("alice", "secret"), "alice");
+  assert.equal(await run("alice", "wrong"), "credentials: authentication failure");
+  assert.equal(await run("nobody", "secret"), "credentials: authentication failure");
+  assert.match(lines.at(-1)!, /^badlogin: \[192.0.2.1\] SCRAM-SHA-256 \(nobody\) \[SASL\(-13\)/);
+});
+
+test("saslauthd: request octets, answers, silence", async () => {
+  const hex = encodeSaslauthdRequest({ userid: "alice@example.com", password: "good", service: "imap" }).toString(
+    "hex",
+  );
+  assert.equal(hex, "0005616c6963650004676f6f640004696d6170000b6578616d706c652e636f6d");
+  const path = join(directory, "mux");
+  let requests = 0;
+  const server = createServer((socket) => {
+    socket.on("data", (octets: Buffer) => {
+      requests++;
+      const password = octets.subarray(octets.readUInt16BE(0) + 4).toString("latin1");
+      if (password.startsWith("good")) {
+        socket.write(Buffer.from("\0", "latin1"));
+        setImmediate(() => socket.end("\u0002OK"));
+      } else if (password.startsWith("odd")) socket.end("\0\u0003odd");
+      else if (!password.startsWith("hang")) socket.end("\0\u0018NO authentication failure");
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  after(() => server.close());
+  const ask = (password: string) => askSaslauthd({ path, userid: "alice", password, service: "imap", timeoutMs: 100 });
+  assert.equal(await ask("good"), true);
+  assert.equal(await ask("bad"), false);
+  await assert.rejects(ask("odd"), /neither OK nor NO/);
+  await assert.rejects(ask("hang"), /no answer in time/);
+
+  const { authenticator, connection } = bench(`sasl_pwcheck_method: saslauthd\nsasl_saslauthd_path: ${path}`);
+  const login = (password: string) =>
+    authenticator.password({ authcid: "alice", password, mechanism: "plaintext", connection: connection() });
+  const before = requests;
+  assert.equal(text(await login("good")), "alice");
+  assert.equal(text(await login("good")), "alice");
+  assert.equal(requests, before + 1, "the second time it is remembered");
+  assert.equal(text(await login("bad")), "credentials: authentication failure");
+  const away = bench(`sasl_pwcheck_method: saslauthd\nsasl_saslauthd_path: ${path}.none`);
+  const result = await away.authenticator.password({
+    authcid: "alice",
+    password: "good",
+    mechanism: "plaintext",
+    connection: away.connection(),
+  });
+  assert.equal(text(result), "unavailable: generic failure");
+});
+
+test("user_deny.db: escapes and wildmats", () => {
+  const line = Buffer.from("dave\t2\xff\x89imap,imaps\xff\x89You are blocked\n", "latin1");
+  assert.deepEqual(formatUserDeny("dave", { services: "imap,imaps", message: "You are blocked" }), line);
+  assert.deepEqual(parseUserDeny(line).get("dave"), { services: "imap,imaps", message: "You are blocked" });
+  assert.equal(matchesWildmatList("*,!imap", "imap"), false);
+  assert.equal(matchesWildmatList("!imap,*", "imap"), true);
+  assert.equal(matchesWildmatList("imap?", "imaps"), true);
+  assert.equal(matchesWildmatList("pop*", "imap"), false);
+});
+
+test("operator files: shutdown and message of the day", () => {
+  mkdirSync(join(directory, "msg"));
+  writeFileSync(join(directory, "msg", "shutdown.imap"), "Back at noon\nnot shown\n");
+  writeFileSync(join(directory, "msg", "motd"), "[ALERT] hello\r\n");
+  const { authenticator } = bench("");
+  assert.equal(authenticator.files.shutdownText(), "Back at noon");
+  assert.equal(authenticator.files.motd(), "ALERT] hello");
+  assert.equal(authenticator.files.denial("dave"), "You are blocked");
+  assert.equal(authenticator.files.denial("alice"), undefined);
+});
+
+test("no octets break the parsers", () => {
+  fuzz(target, { seed: 7, iterations: 2_000 });
+});
