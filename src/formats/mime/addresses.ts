@@ -25,8 +25,8 @@ const dot = 0x2e;
 /** Stands for the end of the field. */
 const end = -1;
 
-/** Octets that a domain may hold: letters, digits, `-`, `[`, `]`, `:`, `@` and everything above 127. */
-const inDomain = new Uint8Array(256).fill(1, 128);
+/** Octets that a domain may hold: letters, digits, `-`, `[`, `]`, `:`, `@`. */
+const inDomain = new Uint8Array(256);
 for (let c = 0; c < 128; c++) if (/[A-Za-z0-9\-[\]:@]/.test(String.fromCharCode(c))) inDomain[c] = 1;
 
 /** Takes the pieces of an address list, in order. Octets are valid during the call only. */
@@ -74,6 +74,9 @@ export class AddressReader {
       this.domainStart = this.domainEnd = 0;
       const stop = this.#phrase(inGroup, true);
       if (this.#broken) break;
+      // White space inside quotes stays at the end of a name, and goes from that of a mailbox.
+      const nameEnd = this.#fill;
+      this.#trim(0);
       const textEnd = this.#fill;
       this.mailboxStart = 0;
       this.mailboxEnd = textEnd;
@@ -85,7 +88,7 @@ export class AddressReader {
         continue;
       }
       if (stop === less) {
-        this.nameEnd = textEnd;
+        this.nameEnd = this.#fill = nameEnd;
         this.#routeAddress();
         sink.address(this);
         count++;
@@ -158,40 +161,67 @@ export class AddressReader {
         if (q !== octet.cr && q !== octet.lf) scratch[fill++] = q;
       }
     }
-    while (fill > first && (scratch[fill - 1] === octet.space || scratch[fill - 1] === octet.tab)) fill--;
     this.#fill = fill;
     this.#at = p;
     return stop;
+  }
+
+  #trim(first: number): void {
+    const { scratch } = this;
+    let fill = this.#fill;
+    while (fill > first && (scratch[fill - 1] === octet.space || scratch[fill - 1] === octet.tab)) fill--;
+    this.#fill = fill;
   }
 
   /** After `<`: an optional route, the mailbox, the domain; everything up to `>` is consumed. */
   #routeAddress(): void {
     const source = this.#source;
     this.#skipSpace();
-    if (source[this.#at] === at && this.#at < this.#end) {
-      this.routeStart = this.#fill;
-      let stop = end;
-      let p = this.#at;
-      while (p < this.#end && stop === end) {
-        const c = source[p++]!;
-        if (c === colon || c === greater) stop = c;
-        else if (c === open) p = this.#skipComment(p);
-        else if (c > octet.space) this.scratch[this.#fill++] = c;
-      }
-      this.routeEnd = this.#fill;
-      this.#at = p;
-      if (stop !== colon) {
-        this.mailboxStart = this.mailboxEnd = this.#fill;
-        return;
-      }
+    if (source[this.#at] === at && this.#at < this.#end && !this.#route()) {
+      this.mailboxStart = this.mailboxEnd = this.#fill;
+      return;
     }
     this.mailboxStart = this.#fill;
     let stop = this.#phrase(false, false);
+    this.#trim(this.mailboxStart);
     this.mailboxEnd = this.#fill;
     if (stop === at) stop = this.#domain(true);
-    if (stop !== greater && !this.#broken) {
-      while (this.#at < this.#end && source[this.#at++] !== greater);
+    if (stop !== greater && !this.#broken) this.#skipBracket();
+  }
+
+  #skipBracket(): void {
+    while (this.#at < this.#end && this.#source[this.#at++] !== greater);
+  }
+
+  /** Reads "@one,@two" up to the colon. @returns false when there is none, and no mailbox either */
+  #route(): boolean {
+    const source = this.#source;
+    const { scratch } = this;
+    const first = this.#fill;
+    let fill = first;
+    let dots = false;
+    let stop = end;
+    let p = this.#at;
+    while (p < this.#end && stop === end) {
+      const c = source[p++]!;
+      if (c === dot) dots = true;
+      else if (c === open) p = this.#skipComment(p);
+      else if (c !== colon && (inDomain[c] === 1 || c === comma)) {
+        if (dots) scratch[fill++] = dot;
+        dots = false;
+        scratch[fill++] = c;
+      } else if (c > octet.space) stop = c;
     }
+    this.#fill = fill;
+    this.#at = p;
+    // A lone "@" names no host.
+    if (fill > first + 1) {
+      this.routeStart = first;
+      this.routeEnd = fill;
+    }
+    if (stop === colon) return true;
+    if (stop !== greater) this.#skipBracket();
+    return false;
   }
 
   /** After `@`. @returns the octet that ended the domain, which is consumed, or `end` */
@@ -211,10 +241,12 @@ export class AddressReader {
       if (inDomain[c] === 1) {
         if (dots && fill > this.domainStart) scratch[fill++] = dot;
         dots = false;
+        // A comment names the mailbox only when it stands behind a domain.
+        commentFrom = -1;
         scratch[fill++] = c;
       } else if (c === dot) dots = true;
       else if (c === open) {
-        commentFrom = p;
+        if (fill > this.domainStart) commentFrom = p;
         p = this.#skipComment(p);
       } else if (c !== octet.space && c !== octet.tab && c !== octet.cr && c !== octet.lf) {
         stop = c;

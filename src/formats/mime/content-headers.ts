@@ -14,8 +14,8 @@ const semicolon = 0x3b;
 const star = 0x2a;
 const zero = 0x30;
 
-/** RFC 2045 §5.1 token; octets above 127 pass, since they occur. */
-const inToken = new Uint8Array(256).fill(1, 128);
+/** RFC 2045 §5.1 token. */
+const inToken = new Uint8Array(256);
 for (let c = 33; c < 127; c++) if (!/[()<>@,;:\\"/[\]?=]/.test(String.fromCharCode(c))) inToken[c] = 1;
 
 /** A place in octets; a value that moves along with what is read. */
@@ -199,10 +199,22 @@ export class Parameters {
       if (extended) octets.octet(star);
       const nameEnd = octets.length;
       if (extended && !first.extended) octets.text("''");
-      for (const piece of pieces) octets.repeat(piece.valueStart, piece.valueEnd);
+      for (const piece of pieces) {
+        if (extended && !piece.extended) this.#percentEncode(piece.valueStart, piece.valueEnd);
+        else octets.repeat(piece.valueStart, piece.valueEnd);
+      }
       const valueEnd = octets.length;
       const valueStart = nameEnd;
       list[i] = { nameStart, nameEnd, valueStart, valueEnd, section: -1, extended };
+    }
+  }
+
+  /** Repeats a plain section as part of an extended value (RFC 2231 §7, attribute-char). */
+  #percentEncode(start: number, end: number): void {
+    for (let i = start; i < end; i++) {
+      const c = this.octets.octets[i]!;
+      if (inToken[c] === 1 && c !== star && c !== 0x27 && c !== 0x25) this.octets.octet(c);
+      else this.octets.text(`%${c.toString(16).toUpperCase().padStart(2, "0")}`);
     }
   }
 

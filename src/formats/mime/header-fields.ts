@@ -1,4 +1,5 @@
 /** Header fields as octets: names, ranges, and selections for HEADER.FIELDS (RFC 3501 §6.4.5). */
+import { maxheaderlinesDefault } from "./limits.ts";
 
 const lf = 10;
 const cr = 13;
@@ -32,55 +33,52 @@ export class FieldReader {
   /** After the line end. */
   end = 0;
   hash = 0;
+  /** Lines of all fields read since `at` was the header's start; the caller sets it to 0 there. */
+  lines = 0;
 
   /**
-   * Moves to the first field at or after `at`, skipping lines that are none.
+   * Reads the field at `at`. A line that is none is given as a field without name (hash 0, nameEnd = start).
    * @param limit end of the header
-   * @returns false when there is none
+   * @returns false at the end, and at an empty line
    */
   next(octets: Uint8Array, at: number, limit: number): boolean {
-    while (at < limit) {
-      let hash = hashSeed;
-      let p = at;
-      let c = 0;
-      while (p < limit) {
-        c = octets[p]!;
-        if (c === colonOctet || c === lf) break;
-        hash = Math.imul(hash ^ (c >= 0x41 && c <= 0x5a ? c + 32 : c), 0x01000193);
-        p++;
-      }
-      const named = c === colonOctet && p < limit && p > at && octets[at]! > 32;
-      const nameEnd = p;
-      // To the end of the field: the first line end that no white space follows.
-      let lineEnd = p;
-      for (;;) {
-        while (lineEnd < limit && octets[lineEnd] !== lf) lineEnd++;
-        if (lineEnd >= limit) break;
-        lineEnd++;
-        if (!named || lineEnd >= limit) break;
-        const d = octets[lineEnd]!;
-        if (d !== 32 && d !== 9) break;
-      }
-      if (!named) {
-        at = lineEnd;
-        continue;
-      }
-      this.start = at;
-      this.nameEnd = nameEnd;
-      this.hash = hash >>> 0;
-      this.end = lineEnd;
-      let valueEnd = lineEnd;
-      if (valueEnd > nameEnd && octets[valueEnd - 1] === lf) {
-        valueEnd--;
-        if (octets[valueEnd - 1] === cr) valueEnd--;
-      }
-      let valueStart = nameEnd + 1;
-      while (valueStart < valueEnd && (octets[valueStart] === 32 || octets[valueStart] === 9)) valueStart++;
-      this.valueStart = valueStart;
-      this.valueEnd = Math.max(valueStart, valueEnd);
-      return true;
+    if (at >= limit || octets[at] === lf || (octets[at] === cr && octets[at + 1] === lf)) return false;
+    let hash = hashSeed;
+    let p = at;
+    let c = 0;
+    while (p < limit) {
+      c = octets[p]!;
+      if (c === colonOctet || c === lf) break;
+      hash = Math.imul(hash ^ (c >= 0x41 && c <= 0x5a ? c + 32 : c), 0x01000193);
+      p++;
     }
-    return false;
+    const named = c === colonOctet && p < limit && p > at && octets[at]! > 32;
+    const nameEnd = p;
+    // To the end of the field: the first line end that no white space follows.
+    let lineEnd = p;
+    for (;;) {
+      while (lineEnd < limit && octets[lineEnd] !== lf) lineEnd++;
+      if (lineEnd >= limit) break;
+      lineEnd++;
+      this.lines++;
+      if (!named || lineEnd >= limit) break;
+      const d = octets[lineEnd]!;
+      if (d !== 32 && d !== 9) break;
+    }
+    this.start = at;
+    this.nameEnd = named ? nameEnd : at;
+    this.hash = named ? hash >>> 0 : 0;
+    this.end = lineEnd;
+    let valueEnd = lineEnd;
+    if (valueEnd > nameEnd && octets[valueEnd - 1] === lf) {
+      valueEnd--;
+      if (octets[valueEnd - 1] === cr) valueEnd--;
+    }
+    let valueStart = nameEnd + 1;
+    while (valueStart < valueEnd && (octets[valueStart] === 32 || octets[valueStart] === 9)) valueStart++;
+    this.valueStart = valueStart;
+    this.valueEnd = Math.max(valueStart, valueEnd);
+    return true;
   }
 }
 
@@ -131,17 +129,23 @@ export class FieldSet {
  * The answer to HEADER.FIELDS or HEADER.FIELDS.NOT: the chosen fields as they are, in their order, and an empty line.
  * @param header octets of the header, with or without the empty line at its end
  */
-export function headerFields(header: Uint8Array, names: readonly string[] | FieldSet, not = false): Buffer {
+export function headerFields(
+  header: Uint8Array,
+  names: readonly string[] | FieldSet,
+  { not = false, maxheaderlines = maxheaderlinesDefault }: { not?: boolean; maxheaderlines?: number } = {},
+): Buffer {
   const set = names instanceof FieldSet ? names : new FieldSet(names, not);
+  const maxLines = maxheaderlines > 0 ? maxheaderlines : Number.POSITIVE_INFINITY;
   const pieces: Uint8Array[] = [];
   const field = new FieldReader();
   let at = 0;
-  while (field.next(header, at, header.length)) {
+  // A line that starts with a bare CR also ends what is shown, as in Cyrus.
+  while (header[at] !== cr && field.lines <= maxLines && field.next(header, at, header.length)) {
+    at = field.end;
     if (set.isNamed(field.hash, header, field.start, field.nameEnd) !== set.not) {
       pieces.push(header.subarray(field.start, field.end));
       if (header[field.end - 1] !== lf) pieces.push(crlf);
     }
-    at = field.end;
   }
   pieces.push(crlf);
   return Buffer.concat(pieces);

@@ -25,4 +25,4 @@ export {
   type SectionKind,
 } from "./record.ts";
 export { bulkyFields, type ScannedMessage } from "./record-builder.ts";
-export { MessageScanner, scanMessage } from "./scanner.ts";
+export { MessageScanner, type ScanOptions, scanMessage } from "./scanner.ts";

@@ -6,6 +6,11 @@ export const maxMessageOctets = 0xffff_ffff;
 export const maxDepth = 100;
 /** Parts of one message; beyond it delimiters no longer split. Part numbers in the record are 16 bits wide. */
 export const maxParts = 10_000;
+/**
+ * imapd.conf's maxheaderlines: a field that starts after more lines than this is not seen by ENVELOPE, BODYSTRUCTURE or
+ * HEADER.FIELDS. 0: no limit.
+ */
+export const maxheaderlinesDefault = 1_000;
 /** Octets of one header that are read for fields; what comes after counts as header, but its fields are not seen. */
 export const maxHeaderOctets = 1 << 20;
 /** A longer boundary parameter counts as absent. RFC 2046 §5.1.1 allows 70; Cyrus takes over 1,000. */

@@ -89,9 +89,10 @@ export class OctetWriter {
       this.length = at;
       return;
     }
-    this.length = first - 1;
     const head = `{${count}}\r\n`;
-    this.reserve(head.length + count);
+    this.length = at;
+    this.reserve(head.length);
+    this.length = first - 1;
     this.octets.copyWithin(first - 1 + head.length, first, first + count);
     this.text(head);
     this.length += count;

@@ -88,11 +88,13 @@ export function findFields(
   end: number,
   reader: FieldReader,
   ranges: Int32Array,
+  maxLines: number,
   each?: (reader: FieldReader) => void,
 ): void {
   ranges.fill(-1);
+  reader.lines = 0;
   let at = start;
-  while (reader.next(octets, at, end)) {
+  while (reader.lines <= maxLines && reader.next(octets, at, end)) {
     at = reader.end;
     const which = knownByHash.get(reader.hash);
     if (which !== undefined && isName(known[which]!, octets, reader.start, reader.nameEnd)) {

@@ -58,6 +58,7 @@ export class RecordBuilder {
   readonly #index: number[] = [];
   #octets: Uint8Array = Buffer.alloc(0);
   #complete = true;
+  #shown = true;
   readonly #texts: (string | undefined)[] = [];
   #date: ReturnType<typeof parseDate>;
 
@@ -78,6 +79,9 @@ export class RecordBuilder {
       this.#complete = false;
       return;
     }
+    // A line that starts with a bare CR ends what HEADER.FIELDS shows, see headerFields.
+    this.#shown &&= this.#octets[reader.start] !== 13;
+    if (!this.#shown) return;
     const length = reader.end - reader.start;
     const fields = this.#fields;
     // A last field without line end cannot be sent as it is.

@@ -233,16 +233,13 @@ export function cacheHeaderFields(
   let p = at;
   for (let entry = index; entry < indexEnd; entry += fieldSize) {
     const hash = u32(octets, entry);
-    if (!fields.mayName(hash)) {
-      if (!fields.not) continue;
-    } else if (octets[entry + 11]! >= 0x80) {
-      // The hash says it may be named, the name itself is in the message only.
-      return -1;
-    }
+    const mayBeNamed = fields.mayName(hash);
+    if (!mayBeNamed && !fields.not) continue;
+    // Not kept. When its hash is one of the set's its name might still be another, so the message has to say.
     if (octets[entry + 11]! >= 0x80) return -1;
     const start = base + u32(octets, entry + 4);
     const end = start + u32(octets, entry + 8);
-    if (fields.mayName(hash)) {
+    if (mayBeNamed) {
       let colon = start;
       while (octets[colon] !== 0x3a) colon++;
       if (fields.isNamed(hash, octets, start, colon) === fields.not) continue;

@@ -7,7 +7,14 @@
  * before a delimiter belongs to the delimiter.
  */
 import { FieldReader } from "./header-fields.ts";
-import { maxDelimiterLineOctets, maxDepth, maxHeaderOctets, maxMessageOctets, maxParts } from "./limits.ts";
+import {
+  maxDelimiterLineOctets,
+  maxDepth,
+  maxHeaderOctets,
+  maxheaderlinesDefault,
+  maxMessageOctets,
+  maxParts,
+} from "./limits.ts";
 import { PartNode } from "./part.ts";
 import { findFields, HeaderFormatter, rangeCount } from "./part-header.ts";
 import { partKind } from "./record.ts";
@@ -21,7 +28,13 @@ const hyphen = 0x2d;
 /** What the line before the present one was; says whether its line end belongs to a delimiter that follows. */
 const before = { other: 0, text: 1 } as const;
 
+export interface ScanOptions {
+  /** The imapd.conf option: fields after more lines than this are not looked at; 0: no limit. Default 1000. */
+  readonly maxheaderlines?: number;
+}
+
 export class MessageScanner {
+  readonly #maxLines: number;
   readonly #formatter = new HeaderFormatter();
   readonly #nodes: PartNode[] = [new PartNode(-1, true, 0)];
   readonly #open: number[] = [0];
@@ -45,7 +58,8 @@ export class MessageScanner {
   #previousOctet = 0;
   #finished = false;
 
-  constructor() {
+  constructor({ maxheaderlines = maxheaderlinesDefault }: ScanOptions = {}) {
+    this.#maxLines = maxheaderlines > 0 ? maxheaderlines : Number.POSITIVE_INFINITY;
     this.#record = new RecordBuilder(this.#formatter.out);
   }
 
@@ -263,7 +277,7 @@ export class MessageScanner {
     const node = this.#nodes[this.#open.at(-1)!]!;
     const isRoot = node.parent < 0;
     if (isRoot) this.#record.startFields(octets, limit - start >= maxHeaderOctets);
-    findFields(octets, start, end, this.#field, this.#ranges, isRoot ? this.#record.field : undefined);
+    findFields(octets, start, end, this.#field, this.#ranges, this.#maxLines, isRoot ? this.#record.field : undefined);
     if (this.#formatter.full) {
       this.#formatter.plainText(node);
       if (node.isMessage) this.#formatter.envelope(octets, this.#ranges.fill(-1), node);
@@ -306,6 +320,6 @@ function lineEnd(octets: Uint8Array, from: number, limit: number): number {
  * Takes a whole message apart.
  * @throws RangeError when it is larger than maxMessageOctets; nothing else
  */
-export function scanMessage(octets: Uint8Array): ScannedMessage {
-  return new MessageScanner().finish(octets);
+export function scanMessage(octets: Uint8Array, options?: ScanOptions): ScannedMessage {
+  return new MessageScanner(options).finish(octets);
 }

@@ -1,0 +1,114 @@
+/** Puts one message into a real Cyrus and compares what it says about it with what we say, octet by octet. */
+import {
+  cacheHeaderFields,
+  cacheHeaderFieldsRoom,
+  cacheItem,
+  cachePart,
+  cacheSection,
+  checkMessage,
+  FieldSet,
+  headerFields,
+  munge8bit,
+  type SectionKind,
+  scanMessage,
+} from "../../src/formats/mime/index.ts";
+import type { ImapConnection } from "../peers/wire.ts";
+
+export interface Difference {
+  readonly item: string;
+  readonly cyrus: string;
+  readonly ours: string;
+}
+
+/** Cyrus's words for our faults, as in `NO Message contains ...`. */
+const refusals = {
+  containsNul: "Message contains NUL characters",
+  bareNewlines: "Message contains bare newlines",
+  nonAsciiHeader: "Message contains non-ASCII characters in headers",
+  invalidHeader: "Message contains invalid header",
+} as const;
+
+const fieldSets: readonly (readonly [string, FieldSet])[] = [
+  ["HEADER.FIELDS (SUBJECT FROM TO CC)", new FieldSet(["Subject", "From", "To", "Cc"])],
+  ["HEADER.FIELDS (RECEIVED X-NOSUCH)", new FieldSet(["Received", "X-NoSuch"])],
+  ["HEADER.FIELDS (References Content-Type DATE)", new FieldSet(["References", "Content-Type", "Date"])],
+  ["HEADER.FIELDS.NOT (RECEIVED)", new FieldSet(["Received"], true)],
+  ["HEADER.FIELDS.NOT (SUBJECT DATE FROM)", new FieldSet(["Subject", "Date", "From"], true)],
+];
+
+/** More parts than this are not asked for one by one. */
+const maxPaths = 60;
+
+/** @param message is changed as APPEND changes it */
+export async function compare(imap: ImapConnection, message: Buffer): Promise<Difference[]> {
+  const fault = message.length === 0 ? undefined : checkMessage(message);
+  const { status } = await imap.command("APPEND INBOX ~LITERAL~", message);
+  const refusal = fault === undefined ? "OK" : `NO ${refusals[fault]}`;
+  if (!status.startsWith(refusal)) return [{ item: "APPEND", cyrus: status, ours: refusal }];
+  if (fault !== undefined) return [];
+  munge8bit(message);
+  const uid = /APPENDUID \d+ (\d+)/.exec(status)?.[1] ?? "0";
+  const differences: Difference[] = [];
+  const check = async (item: string, ours: string): Promise<void> => {
+    const asked = item.replace(/^BODY\[/, "BODY.PEEK[");
+    const answer = await imap.command(`UID FETCH ${uid} ${asked}`);
+    const line = answer.untagged.find((text) => /^\* \d+ FETCH /.test(text)) ?? answer.status;
+    const cyrus = line.replace(/^\* \d+ FETCH \((?:FLAGS \([^)]*\) )?/, "").replace(`UID ${uid} `, "");
+    // The section is repeated as the client wrote it, or nearly; what counts is what follows.
+    const value = item.startsWith("BODY[") ? cyrus.replace(/^BODY\[[^\]]*\] /, "") : cyrus.slice(item.length + 1);
+    if (value !== `${ours})`) differences.push({ item, cyrus: value, ours: `${ours})` });
+  };
+  const { cache, size } = scanMessage(message);
+  const range = { start: 0, end: 0 };
+  const text = (octets: Buffer): string =>
+    octets.length === 0 ? '""' : `{${octets.length}}\r\n${octets.toString("latin1")}`;
+  for (const item of ["ENVELOPE", "BODYSTRUCTURE", "BODY"] as const) {
+    cacheItem(cache, 0, item, range);
+    await check(item, cache.toString("latin1", range.start, range.end));
+  }
+  await check("RFC822.SIZE", String(size));
+  const section = (path: string, kind: SectionKind): string =>
+    cacheSection(cache, 0, path, kind, range) ? text(message.subarray(range.start, range.end)) : "NIL";
+  await check("BODY[HEADER]", section("", "HEADER"));
+  await check("BODY[TEXT]", section("", "TEXT"));
+  for (const path of paths(cache)) {
+    for (const kind of ["BODY", "MIME", "HEADER", "TEXT"] as const) {
+      await check(kind === "BODY" ? `BODY[${path}]` : `BODY[${path}.${kind}]`, section(path, kind));
+    }
+  }
+  cacheSection(cache, 0, "", "HEADER", range);
+  const header = message.subarray(range.start, range.end);
+  const room = Buffer.alloc(cacheHeaderFieldsRoom(cache));
+  for (const [name, set] of fieldSets) {
+    const ours = headerFields(header, set);
+    const end = cacheHeaderFields(cache, 0, set, room, 0);
+    if (end >= 0 && !room.subarray(0, end).equals(ours)) {
+      differences.push({
+        item: `cached ${name}`,
+        cyrus: room.toString("latin1", 0, end),
+        ours: ours.toString("latin1"),
+      });
+    }
+    await check(`BODY[${name}]`, text(ours));
+  }
+  return differences;
+}
+
+/** Paths of all parts, and of some that should not exist. */
+function paths(cache: Buffer): string[] {
+  const found = new Set(["1", "2", "1.1", "1.1.1"]);
+  const visit: (readonly [number, string])[] = [[0, ""]];
+  for (let next = visit.pop(); next !== undefined && found.size < maxPaths; next = visit.pop()) {
+    const [index, path] = next;
+    const part = cachePart(cache, 0, index);
+    for (let i = 0; i < part.childCount; i++) {
+      const child = part.kind === "multipart" ? `${path}${path && "."}${i + 1}` : path;
+      if (child !== "") found.add(child);
+      visit.push([part.firstChild + i, child]);
+    }
+    if (part.kind === "multipart") found.add(`${path}${path && "."}${part.childCount + 1}`);
+    else if (path !== "") found.add(`${path}.1`);
+    else found.add("1.2");
+  }
+  return [...found];
+}
