@@ -1,6 +1,6 @@
 /** The toy store's rules: each verb runs alone inside the group's transaction, checks everything, then writes. */
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { messageOctets, type Action, type Outcome, type StoredAnswer } from "../workload/actions.ts";
+import { messageOctets, type Action, type CopiedAnswer, type Outcome, type StoredAnswer } from "../workload/actions.ts";
 import { sha1 } from "./toy-disk.ts";
 import type { ToyFault } from "./toy-faults.ts";
 
@@ -59,17 +59,15 @@ export class ToyVerbs {
         return { ok: true, ...this.copy(action.from, action.uids, action.to) };
       case "move": {
         const copied = this.copy(action.from, action.uids, action.to);
-        const uids = copied.pairs.map(([uid]) => uid);
+        const uids = copied.copied.map(({ from }) => from);
         return { ok: true, ...copied, sourceModseq: this.expunge(this.byName(action.from), uids) };
       }
       case "expunge": {
         const mailbox = this.byName(action.name);
-        const changed = this.rows(mailbox, action.uids).map(({ uid }) => uid);
-        return {
-          ok: true,
-          changed,
-          modseq: changed.length > 0 ? this.expunge(mailbox, changed) : mailbox.highestmodseq,
-        };
+        const uids = this.rows(mailbox, action.uids).map(({ uid }) => uid);
+        if (uids.length === 0) return { ok: true, changed: [] };
+        const modseq = this.expunge(mailbox, uids);
+        return { ok: true, changed: uids.map((uid) => ({ uid, modseq })) };
       }
       case "rename":
         return this.rename(action.from, action.to);
@@ -193,12 +191,12 @@ export class ToyVerbs {
     }
     if (changed.length > 0)
       this.do("UPDATE mailbox SET highestmodseq = ? WHERE uniqueid = ?", modseq, mailbox.uniqueid);
-    return { ok: true, changed, modseq: changed.length > 0 ? modseq : mailbox.highestmodseq };
+    return { ok: true, changed: changed.map((uid) => ({ uid, modseq })) };
   }
-  private copy(from: string, uids: readonly number[], to: string): { pairs: [number, number][]; modseq: number } {
+  private copy(from: string, uids: readonly number[], to: string): { copied: CopiedAnswer[] } {
     const source = this.byName(from);
     const modseq = this.byName(to).highestmodseq + 1;
-    const pairs: [number, number][] = [];
+    const copied: CopiedAnswer[] = [];
     for (const row of this.rows(source, uids)) {
       const target = this.byName(to);
       const uid = this.allot(target);
@@ -211,9 +209,9 @@ export class ToyVerbs {
         source.uniqueid,
         row.uid,
       );
-      pairs.push([row.uid, uid]);
+      copied.push({ from: row.uid, to: uid, modseq });
     }
-    return { pairs, modseq };
+    return { copied };
   }
   private expunge(mailbox: Mailbox, uids: readonly number[]): number {
     const modseq = mailbox.highestmodseq + 1;

@@ -46,6 +46,15 @@ export interface StoredAnswer {
   readonly uidvalidity: number | undefined;
   readonly modseq: number | undefined;
 }
+export interface CopiedAnswer {
+  readonly from: number;
+  readonly to: number;
+  readonly modseq: number | undefined;
+}
+export interface ChangedAnswer {
+  readonly uid: number;
+  readonly modseq: number | undefined;
+}
 /**
  * A refusal changed nothing. Fields that a verb does not give are left out. A store always fills in what it gives; values are
  * undefined only in what is foretold of an action in flight.
@@ -56,13 +65,11 @@ export type Outcome =
       readonly ok: true;
       /** append: one; deliver: one for each name in `to`, null for a refused one. */
       readonly stored?: readonly (StoredAnswer | null)[];
-      /** copy, move: source uid and new uid, ascending. */
-      readonly pairs?: readonly (readonly [number, number])[];
-      /** flags, expunge: uids that were changed. */
-      readonly changed?: readonly number[];
-      /** The modseq that the changed messages (copy, move: the new ones) got. */
-      readonly modseq?: number | undefined;
-      /** move: the modseq of the expunged sources. */
+      /** copy, move: the new messages, in order of their uids. */
+      readonly copied?: readonly CopiedAnswer[];
+      /** flags, expunge: messages that were changed, with their new modseqs. */
+      readonly changed?: readonly ChangedAnswer[];
+      /** move: highestmodseq of the source mailbox afterwards. */
       readonly sourceModseq?: number | undefined;
       /** create, rename: the mailboxes with their new names. */
       readonly mailboxes?: readonly MailboxAnswer[];

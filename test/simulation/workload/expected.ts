@@ -1,6 +1,14 @@
 /** What must be in the store, from the answers it gave. Answers arrive in commit order. */
 import { createHash } from "node:crypto";
-import { messageOctets, type Action, type MessageSpec, type Outcome, type StoredAnswer } from "./actions.ts";
+import {
+  messageOctets,
+  type Action,
+  type ChangedAnswer,
+  type CopiedAnswer,
+  type MessageSpec,
+  type Outcome,
+  type StoredAnswer,
+} from "./actions.ts";
 
 export interface ExpectedMessage {
   readonly digest: string;
@@ -110,20 +118,21 @@ export class Expected {
           this.store(name, action.message, [], undefined, outcome.stored?.[i]);
         return;
       case "flags":
-        this.changeFlags(action, new Set(outcome.changed), outcome.modseq);
+        this.changeFlags(action, outcome.changed ?? []);
         return;
       case "copy":
-      case "move":
-        this.copy(action.from, action.to, outcome.pairs ?? [], outcome.modseq);
+      case "move": {
+        const copied = outcome.copied ?? [];
+        this.copy(action.from, action.to, copied);
         if (action.verb === "move")
           this.expunge(
             action.from,
-            (outcome.pairs ?? []).map(([uid]) => uid),
-            outcome.sourceModseq,
+            copied.map(({ from }) => ({ uid: from, modseq: outcome.sourceModseq })),
           );
         return;
+      }
       case "expunge":
-        this.expunge(action.name, outcome.changed ?? [], outcome.modseq);
+        this.expunge(action.name, outcome.changed ?? []);
         return;
       case "rename":
         this.rename(action.from, action.to, outcome);
@@ -163,24 +172,26 @@ export class Expected {
     const digest = messageDigest(spec);
     const { sizeOctets } = spec;
     const message = { digest, sizeOctets, flags: new Set(flags), internaldate, modseq, modseqAtLeast: modseq ?? 0 };
-    this.add(mailbox, new Map([[uid, message]]), modseq);
+    this.add(mailbox, new Map([[uid, message]]));
   }
-  private add(mailbox: ExpectedMailbox, added: ReadonlyMap<number, ExpectedMessage>, modseq: number | undefined): void {
-    let lastUid = mailbox.lastUid;
-    for (const [uid, { digest }] of added) {
+  private add(mailbox: ExpectedMailbox, added: ReadonlyMap<number, ExpectedMessage>): void {
+    let { lastUid } = mailbox;
+    for (const [uid, { digest, modseq }] of added) {
       if (uid <= lastUid) this.problems.push(`${mailbox.name} gave out uid ${uid} after ${lastUid}`);
       lastUid = Math.max(lastUid, uid);
       if (mailbox.uniqueid !== undefined) this.everStored.set(`${mailbox.uniqueid} ${uid}`, digest);
+      this.checkModseq(mailbox, modseq);
     }
-    if (modseq !== undefined && modseq <= mailbox.highestModseq)
-      this.problems.push(`${mailbox.name} gave out modseq ${modseq} after ${mailbox.highestModseq}`);
-    const highestModseq = Math.max(mailbox.highestModseq, modseq ?? 0);
-    this.put({ ...mailbox, lastUid, highestModseq, messages: new Map([...mailbox.messages, ...added]) });
+    const messages = new Map([...mailbox.messages, ...added]);
+    this.put({ ...mailbox, lastUid, messages, highestModseq: highest(mailbox, added.values()) });
+  }
+  private checkModseq({ name, highestModseq }: ExpectedMailbox, modseq: number | undefined): void {
+    if (modseq !== undefined && modseq <= highestModseq)
+      this.problems.push(`${name} gave out modseq ${modseq} after ${highestModseq}`);
   }
   private changeFlags(
     { name, uids, add, remove }: Extract<Action, { verb: "flags" }>,
-    changed: ReadonlySet<number>,
-    modseq: number | undefined,
+    changed: readonly ChangedAnswer[],
   ): void {
     const mailbox = this.mailboxes.get(name);
     if (!mailbox) return;
@@ -189,40 +200,40 @@ export class Expected {
       const message = messages.get(uid);
       if (!message) continue;
       const flags = new Set([...message.flags, ...add].filter((flag) => !remove.includes(flag)));
-      messages.set(
-        uid,
-        changed.has(uid) ? { ...message, flags, ...newModseq(message, modseq) } : { ...message, flags },
-      );
+      messages.set(uid, { ...message, flags });
     }
-    this.put({ ...mailbox, messages, highestModseq: Math.max(mailbox.highestModseq, modseq ?? 0) });
+    for (const { uid, modseq } of changed) {
+      const message = messages.get(uid);
+      this.checkModseq(mailbox, modseq);
+      if (message) messages.set(uid, { ...message, ...newModseq(message, modseq) });
+    }
+    this.put({ ...mailbox, messages, highestModseq: highest(mailbox, changed) });
   }
-  private copy(
-    from: string,
-    to: string,
-    pairs: readonly (readonly [number, number])[],
-    modseq: number | undefined,
-  ): void {
+  private copy(from: string, to: string, copied: readonly CopiedAnswer[]): void {
     const source = this.mailboxes.get(from);
     const target = this.mailboxes.get(to);
-    if (pairs.length === 0) return;
+    if (copied.length === 0) return;
     if (!source || !target) {
       this.problems.push(`messages were copied from ${from} to ${to}, one of which does not exist`);
       return;
     }
     const added = new Map<number, ExpectedMessage>();
-    for (const [uid, newUid] of pairs) {
+    for (const { from: uid, to: newUid, modseq } of copied) {
       const message = source.messages.get(uid);
       if (message) added.set(newUid, { ...message, modseq, modseqAtLeast: modseq ?? 0 });
       else this.problems.push(`uid ${uid} of ${from} was copied, which is not there`);
     }
-    this.add(target, added, modseq);
+    this.add(target, added);
   }
-  private expunge(name: string, uids: readonly number[], modseq: number | undefined): void {
+  private expunge(name: string, gone: readonly ChangedAnswer[]): void {
     const mailbox = this.mailboxes.get(name);
     if (!mailbox) return;
     const messages = new Map(mailbox.messages);
-    for (const uid of uids) messages.delete(uid);
-    this.put({ ...mailbox, messages, highestModseq: Math.max(mailbox.highestModseq, modseq ?? 0) });
+    for (const { uid, modseq } of gone) {
+      this.checkModseq(mailbox, modseq);
+      messages.delete(uid);
+    }
+    this.put({ ...mailbox, messages, highestModseq: highest(mailbox, gone) });
   }
   private rename(from: string, to: string, outcome: Extract<Outcome, { ok: true }>): void {
     const answers = new Map(outcome.mailboxes?.map((answer) => [answer.name, answer]));
@@ -236,6 +247,13 @@ export class Expected {
       this.put({ ...mailbox, name, uidvalidity: answer?.uidvalidity ?? mailbox.uidvalidity });
     }
   }
+}
+
+function highest(
+  { highestModseq }: ExpectedMailbox,
+  changed: Iterable<{ readonly modseq: number | undefined }>,
+): number {
+  return Math.max(highestModseq, ...Array.from(changed, ({ modseq }) => modseq ?? 0));
 }
 
 function newModseq(
@@ -280,12 +298,15 @@ export function foretell(expected: Expected, action: Action): Outcome | undefine
       const target = expected.mailboxes.get(action.to);
       if (!source || !target) return undefined;
       const uids = action.uids.filter((uid) => source.messages.has(uid));
-      return { ok: true, pairs: uids.map((uid, i) => [uid, target.lastUid + 1 + i]) };
+      const copied = uids.map((uid, i) => ({ from: uid, to: target.lastUid + 1 + i, modseq: undefined }));
+      return { ok: true, copied };
     }
     case "flags":
     case "expunge": {
       const mailbox = expected.mailboxes.get(action.name);
-      return mailbox && { ok: true, changed: action.uids.filter((uid) => mailbox.messages.has(uid)) };
+      if (!mailbox) return undefined;
+      const uids = action.uids.filter((uid) => mailbox.messages.has(uid));
+      return { ok: true, changed: uids.map((uid) => ({ uid, modseq: undefined })) };
     }
     case "rename":
       return has(action.from) && !has(action.to) ? { ok: true } : undefined;
