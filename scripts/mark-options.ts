@@ -1,8 +1,9 @@
 /**
  * Brings src/config/options/states.ts in line with the sources: "done" for options that code outside src/config/ reads,
  * "notYet" for those that it does not. Options with a reason for having no effect are left alone, and named when read.
- * Reading an option is not yet obeying it: look at the list this prints before you commit it.
+ * doc/options.md follows. Reading an option is not yet obeying it: look at the list this prints before you commit it.
  */
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { optionStates } from "../src/config/options/states.ts";
@@ -22,3 +23,5 @@ for (const [name, state] of Object.entries(optionStates)) {
   console.log(`${name}: ${wanted}${read.has(name) ? ` (src/${read.get(name)})` : ""}`);
 }
 writeFileSync(path, text);
+// In a process of its own, which sees the new states.
+execFileSync(process.execPath, [join(import.meta.dirname, "generate-option-docs.ts")], { stdio: "inherit" });

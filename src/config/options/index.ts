@@ -76,3 +76,23 @@ export type OptionValues = { readonly [N in CurrentOptionName]: ValueOf<Table[N]
 
 /** Every option by name. Names come from files, hence a Map. */
 export const options: ReadonlyMap<string, Option> = new Map<string, Option>(Object.entries(table));
+
+/** The table by areas, for documentation. */
+export const optionGroups: readonly { readonly title: string; readonly names: readonly string[] }[] = [
+  { title: "The whole server", names: Object.keys(serverOptions) },
+  { title: "Logins and rights", names: Object.keys(accessOptions) },
+  { title: "TLS", names: Object.keys(tlsOptions) },
+  { title: "Names, automatic creation, quota, annotations", names: Object.keys(mailboxesOptions) },
+  { title: "Partitions, message files, expiry, conversations", names: Object.keys(storageOptions) },
+  { title: "Databases", names: Object.keys(databasesOptions) },
+  { title: "IMAP", names: Object.keys(imapOptions) },
+  { title: "POP3 and NNTP", names: Object.keys(pop3NntpOptions) },
+  { title: "Delivery, notifications, events", names: Object.keys(deliveryOptions) },
+  { title: "Sieve", names: Object.keys(sieveOptions) },
+  { title: "Search", names: Object.keys(searchOptions) },
+  { title: "HTTP, CalDAV, CardDAV", names: Object.keys(httpOptions) },
+  { title: "JMAP", names: Object.keys(jmapOptions) },
+  { title: "Cluster and replication", names: Object.keys(clusterOptions) },
+  { title: "Group lookups", names: Object.keys(groupsOptions) },
+  { title: "Backup server", names: Object.keys(backupOptions) },
+];
