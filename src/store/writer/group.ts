@@ -38,6 +38,8 @@ export interface Changes {
   readonly mailboxes: readonly MailboxChange[];
   /** The mailbox list, ACLs or quota roots changed. */
   readonly list: boolean;
+  /** What verbs left with `Tx.note`, in order. */
+  readonly notes: readonly unknown[];
 }
 
 export interface GroupHooks {
@@ -199,7 +201,7 @@ export class GroupEngine {
       this.running = false;
     }
     const changes = tx.takeChanges();
-    if (changes.list || changes.mailboxes.length > 0) this.hooks.published(changes);
+    if (changes.list || changes.mailboxes.length > 0 || changes.notes.length > 0) this.hooks.published(changes);
     for (const { job, answer } of answers) job.request.answer(answer);
     this.counts.requests += answers.length;
     for (const job of unfinished) this.requeue(job);

@@ -106,6 +106,8 @@ export class Tx implements WriterContext {
   /** The verb that runs now: holder of locks. */
   private holder: unknown;
   private undo: ((tx: Tx) => void) | undefined;
+  private sliceNotes: unknown[] = [];
+  private notes: unknown[] = [];
 
   constructor(db: Database, settings: StoreSettings) {
     this.db = db;
@@ -284,6 +286,11 @@ export class Tx implements WriterContext {
     this.undo = undo;
   }
 
+  /** Something for `GroupHooks.published` to act on after the commit (audit lines, events); dropped when the slice fails. */
+  note(note: unknown): void {
+    this.sliceNotes.push(note);
+  }
+
   /** For the engine. */
   takeUndo(): ((tx: Tx) => void) | undefined {
     const { undo } = this;
@@ -426,6 +433,10 @@ export class Tx implements WriterContext {
     }
     this.dirtyOwners.clear();
     this.touched.clear();
+    if (this.sliceNotes.length > 0) {
+      this.notes.push(...this.sliceNotes);
+      this.sliceNotes = [];
+    }
     while (this.writers.size > KEPT_WRITERS) {
       const [mbox] = this.writers.keys();
       if (this.locked.has(mbox!)) break;
@@ -440,6 +451,7 @@ export class Tx implements WriterContext {
       this.writers.delete(writer.header.mbox);
     }
     this.touched.clear();
+    this.sliceNotes = [];
     this.dirtyOwners.clear();
     this.owners.clear();
     this.quotaRoots.clear();
@@ -453,6 +465,7 @@ export class Tx implements WriterContext {
     this.locked.clear();
     this.changedBoxes.clear();
     this.listChanged = false;
+    this.notes = [];
   }
 
   /** Drops what memory holds of a mailbox; the next use reads its stored header. */
@@ -472,8 +485,9 @@ export class Tx implements WriterContext {
   }
 
   /** What to tell the workers after the commit. */
-  takeChanges(): { mailboxes: MailboxChange[]; list: boolean } {
-    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged };
+  takeChanges(): { mailboxes: MailboxChange[]; list: boolean; notes: unknown[] } {
+    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged, notes: this.notes };
+    if (this.notes.length > 0) this.notes = [];
     for (const change of changes.mailboxes) {
       change.modseq = this.writers.get(change.mbox)?.header.highestModseq ?? change.modseq;
     }
