@@ -74,9 +74,6 @@ export class AddressReader {
       this.domainStart = this.domainEnd = 0;
       const stop = this.#phrase(inGroup, true);
       if (this.#broken) break;
-      // White space inside quotes stays at the end of a name, and goes from that of a mailbox.
-      const nameEnd = this.#fill;
-      this.#trim(0);
       const textEnd = this.#fill;
       this.mailboxStart = 0;
       this.mailboxEnd = textEnd;
@@ -88,7 +85,7 @@ export class AddressReader {
         continue;
       }
       if (stop === less) {
-        this.nameEnd = this.#fill = nameEnd;
+        this.nameEnd = textEnd;
         this.#routeAddress();
         sink.address(this);
         count++;
@@ -157,20 +154,17 @@ export class AddressReader {
         }
         let q = source[p++]!;
         if (q === quoteOctet) break;
-        if (q === backslash && p < this.#end) q = source[p++]!;
-        if (q !== octet.cr && q !== octet.lf) scratch[fill++] = q;
+        const paired = q === backslash && p < this.#end;
+        if (paired) q = source[p++]!;
+        const control = (q < octet.space && q !== octet.tab) || q === 127;
+        if (!control || (paired && q !== octet.cr && q !== octet.lf)) scratch[fill++] = q;
       }
     }
+    // White space at the end goes; of that inside quotes one space, and only without more behind the quotes.
+    if (!gap && fill > first && scratch[fill - 1] === octet.space) fill--;
     this.#fill = fill;
     this.#at = p;
     return stop;
-  }
-
-  #trim(first: number): void {
-    const { scratch } = this;
-    let fill = this.#fill;
-    while (fill > first && (scratch[fill - 1] === octet.space || scratch[fill - 1] === octet.tab)) fill--;
-    this.#fill = fill;
   }
 
   /** After `<`: an optional route, the mailbox, the domain; everything up to `>` is consumed. */
@@ -183,7 +177,6 @@ export class AddressReader {
     }
     this.mailboxStart = this.#fill;
     let stop = this.#phrase(false, false);
-    this.#trim(this.mailboxStart);
     this.mailboxEnd = this.#fill;
     if (stop === at) stop = this.#domain(true);
     if (stop !== greater && !this.#broken) this.#skipBracket();
@@ -210,7 +203,7 @@ export class AddressReader {
         if (dots) scratch[fill++] = dot;
         dots = false;
         scratch[fill++] = c;
-      } else if (c > octet.space) stop = c;
+      } else if (c !== octet.space && c !== octet.tab && c !== octet.cr && c !== octet.lf) stop = c;
     }
     this.#fill = fill;
     this.#at = p;

@@ -139,8 +139,8 @@ export function headerFields(
   const pieces: Uint8Array[] = [];
   const field = new FieldReader();
   let at = 0;
-  // A line that starts with a bare CR also ends what is shown, as in Cyrus.
-  while (header[at] !== cr && field.lines <= maxLines && field.next(header, at, header.length)) {
+  // A line that starts with a bare CR also ends what is shown, as in Cyrus, where fields count here, not lines.
+  for (let count = 0; header[at] !== cr && count <= maxLines && field.next(header, at, header.length); count++) {
     at = field.end;
     if (set.isNamed(field.hash, header, field.start, field.nameEnd) !== set.not) {
       pieces.push(header.subarray(field.start, field.end));

@@ -81,6 +81,7 @@ export const rangeCount: number = known.length;
 /**
  * Finds the known fields; of several with one name the last counts, as in Cyrus.
  * @param each is called for every field, known or not
+ * @returns false when there are more fields than were looked at
  */
 export function findFields(
   octets: Uint8Array,
@@ -90,7 +91,7 @@ export function findFields(
   ranges: Int32Array,
   maxLines: number,
   each?: (reader: FieldReader) => void,
-): void {
+): boolean {
   ranges.fill(-1);
   reader.lines = 0;
   let at = start;
@@ -103,6 +104,7 @@ export function findFields(
     }
     each?.(reader);
   }
+  return reader.lines <= maxLines || !reader.next(octets, at, end);
 }
 
 /** Writes the pieces of ENVELOPE and BODYSTRUCTURE; one for each scanner, used for all its parts. */

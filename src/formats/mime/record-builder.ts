@@ -73,6 +73,11 @@ export class RecordBuilder {
     this.#complete = !cut;
   }
 
+  /** The outer header has fields that were not given. */
+  incomplete(): void {
+    this.#complete = false;
+  }
+
   /** Takes one field of the outer header. */
   readonly field = (reader: FieldReader): void => {
     if (this.#index.length >= maxIndexedFields * 3) {

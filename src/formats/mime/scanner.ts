@@ -277,7 +277,9 @@ export class MessageScanner {
     const node = this.#nodes[this.#open.at(-1)!]!;
     const isRoot = node.parent < 0;
     if (isRoot) this.#record.startFields(octets, limit - start >= maxHeaderOctets);
-    findFields(octets, start, end, this.#field, this.#ranges, this.#maxLines, isRoot ? this.#record.field : undefined);
+    const each = isRoot ? this.#record.field : undefined;
+    const all = findFields(octets, start, end, this.#field, this.#ranges, this.#maxLines, each);
+    if (isRoot && !all) this.#record.incomplete();
     if (this.#formatter.full) {
       this.#formatter.plainText(node);
       if (node.isMessage) this.#formatter.envelope(octets, this.#ranges.fill(-1), node);
