@@ -7,13 +7,16 @@ import type { NameSettings } from "./settings.ts";
 /** Of an internal name, in octets. */
 export const MAX_MAILBOX_NAME = 490;
 
+/** The same with what a delayed deletion adds. */
+const MAX_STORED_NAME = MAX_MAILBOX_NAME + 64;
+
 /** All octets a name on the wire may hold, but for the separator. "%" would be a wildcard of LIST; "*" is one too, but Cyrus allows it. */
 const goodForm = /^[ #$&'()*+,\-.0-9:=?@A-Z[\]^_a-z~]+$/;
 
 /** Whether some mailbox may have the name at all. Cheap; for lookups. */
 export function isPossibleName(name: string): boolean {
   const path = pathOf(name as MboxName);
-  return name.length <= MAX_MAILBOX_NAME && goodForm.test(path) && !/^\.|\.$|\.\./.test(path);
+  return name.length <= MAX_STORED_NAME && goodForm.test(path) && !/^\.|\.$|\.\./.test(path);
 }
 
 /**
@@ -21,7 +24,8 @@ export function isPossibleName(name: string): boolean {
  * only the server itself makes names.
  */
 export function isValidNewName(name: MboxName, settings: NameSettings): boolean {
-  if (!isPossibleName(name) || isDeletedName(name, settings.deletedPrefix)) return false;
+  if (name.length > MAX_MAILBOX_NAME || !isPossibleName(name) || isDeletedName(name, settings.deletedPrefix))
+    return false;
   const domain = domainOf(name);
   if (domain !== "" && (settings.virtualDomains === "off" || canonicalDomain(domain) !== domain)) return false;
   const path = pathOf(name);
@@ -40,7 +44,7 @@ export function isValidNewName(name: MboxName, settings: NameSettings): boolean 
 
 /** Whether no level of the name leads out of a directory when levels become path components ("^" a dot). Holds for every valid new name. */
 export function isPathSafe(name: MboxName): boolean {
-  if (name.length === 0 || name.length > MAX_MAILBOX_NAME || !/^[ -~]+$/.test(name) || name.includes("/")) return false;
+  if (name.length === 0 || name.length > MAX_STORED_NAME || !/^[ -~]+$/.test(name) || name.includes("/")) return false;
   return [...domainOf(name).split("."), ...pathOf(name).split(".")].every(
     (level, n, all) =>
       (level !== "" || (n === 0 && all.length > 1 && domainOf(name) === "")) && level !== "^" && level !== "^^",

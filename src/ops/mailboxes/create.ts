@@ -1,0 +1,147 @@
+/** CREATE: RFC 3501 §6.3.3, with RFC 6154 §3 (USE) and RFC 4466 §2.3 (parameters). */
+import type { MboxName, UniqueId } from "../../formats/ids.ts";
+import type { ListEntry } from "../../store/list-entry.ts";
+import { Right } from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import { isValidNewName, ownerOfName } from "../names/index.ts";
+import { requireQuota } from "../quota/index.ts";
+import { auditLine } from "./audit.ts";
+import { inheritedAcl, placeOf, requirePlace } from "./place.ts";
+import { canonicalUses, splitUses } from "./special-use.ts";
+import { ownedEntries } from "./tree.ts";
+import { type LocalEntry, type MailboxVerb, requireLocal, type VerbContext } from "./verb.ts";
+
+export interface CreateArguments {
+  readonly name: MboxName;
+  /** Administrators only. */
+  readonly partition?: string | undefined;
+  /** A word of `mailboxTypes`; email without it. */
+  readonly type?: string | undefined;
+  /** `\Sent` and so on. */
+  readonly specialUse?: readonly string[] | undefined;
+  /** The server makes it for its owner: autocreate, Sieve's fileinto :create. Rights are not asked for. */
+  readonly byServer?: boolean | undefined;
+}
+
+export interface Created {
+  readonly name: MboxName;
+  readonly uniqueId: UniqueId;
+  readonly uidValidity: number;
+}
+
+/** Cyrus's names of mailbox types, and their letters. */
+export const mailboxTypes: ReadonlyMap<string, string> = new Map([
+  ["email", "e"],
+  ["netnews", "n"],
+  ["collection", "b"],
+  ["calendar", "c"],
+  ["addressbook", "a"],
+  ["jmapsubmission", "s"],
+  ["jmappushsubscription", "p"],
+  ["sieve", "f"],
+]);
+
+/** New mailboxes' options: POP3 names messages by uidvalidity and uid. */
+const NEW_OPTIONS = "P";
+
+export const createMailbox: MailboxVerb<CreateArguments, Created> = {
+  name: "mailboxes.create",
+  run(context, args) {
+    const { tx, access, rules } = context;
+    const { name } = args;
+    if (!isValidNewName(name, rules.names)) refuse("badName");
+    const place = placeOf(context, name);
+    const existing = tx.entry(name);
+    if (!args.byServer) {
+      // Who may not look it up is told nothing about it, but own names are no secret.
+      const isVisible = existing !== undefined && (access.rights(name, existing.acl) & Right.lookup) !== 0;
+      if (isVisible && !isPlaceholder(existing)) refuse("mailboxExists");
+      requirePlace(context, name, place);
+    }
+    if (existing !== undefined && !isPlaceholder(existing)) {
+      if (existing.type.includes("z", 1)) refuse("mailboxReserved");
+      refuse("mailboxExists");
+    }
+    const isAdmin = args.byServer || access.isAdminOf(name);
+    if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
+    if (args.partition !== undefined && !rules.partitions.has(args.partition)) refuse("badPartition");
+    const type = mailboxTypes.get((args.type ?? "email").toLowerCase()) ?? refuse("badMailboxType");
+    const uses = newUses(context, name, args.specialUse ?? []);
+    requireFolders(context, name, place.missing.length + 1);
+
+    let parent = place.ancestor;
+    for (const missing of place.missing) {
+      parent = make(context, { name: missing, parent, partition: args.partition, type: "e", uses: "" });
+    }
+    const made = make(context, { name, parent, partition: args.partition, type, uses: uses.join(" ") });
+    return { name, uniqueId: made.uniqueId, uidValidity: made.uidValidity };
+  },
+};
+
+/** An intermediate is only a parent's place: it may become a mailbox. */
+function isPlaceholder(entry: ListEntry): boolean {
+  return entry.type.includes("i", 1);
+}
+
+/** @throws MailError badSpecialUse, specialUseConflict */
+function newUses(context: VerbContext, name: MboxName, wanted: readonly string[]): string[] {
+  const uses = canonicalUses(wanted, context.rules.specialUses);
+  if (uses.length === 0) return uses;
+  const owner = ownerOfName(name, context.rules.names.deletedPrefix);
+  if (owner === undefined) refuse("specialUseConflict");
+  for (const entry of ownedEntries(context, owner)) {
+    if (splitUses(entry.specialUse).some((use) => uses.includes(use))) refuse("specialUseConflict");
+  }
+  return uses;
+}
+
+/** @throws MailError overQuota */
+function requireFolders({ tx }: VerbContext, name: MboxName, folders: number): void {
+  const root = tx.quotaRoot(name);
+  if (root !== undefined) requireQuota(tx.quota(root), { folders });
+}
+
+interface NewEntry {
+  readonly name: MboxName;
+  readonly parent: ListEntry | undefined;
+  readonly partition: string | undefined;
+  readonly type: string;
+  readonly uses: string;
+}
+
+function make(context: VerbContext, { name, parent, partition, type, uses }: NewEntry): LocalEntry {
+  const { tx, rules } = context;
+  const uniqueId = tx.newUniqueId();
+  const uidValidity = tx.nextUidValidity(name);
+  const modseq = tx.nextFolderModseq(name);
+  const former = tx.anyEntry(name);
+  const writer = tx.createMailbox({ name, uniqueId, uidValidity, createdModseq: modseq, options: NEW_OPTIONS });
+  if (rules.initialFlags.length > 0) {
+    writer.header.flagNames = rules.initialFlags;
+    writer.touch();
+  }
+  const entry: ListEntry = {
+    name,
+    uniqueId,
+    mbox: writer.header.mbox,
+    // Parent and child lie in the same layout, or tools that walk directories lose the child.
+    type: type + (parent?.type.includes("l", 1) ? "l" : ""),
+    partition: partition ?? (parent?.partition || rules.choosePartition()),
+    server: "",
+    acl: former && isPlaceholder(former) && former.acl !== "" ? former.acl : inheritedAcl(context, name, parent),
+    uidValidity,
+    createdModseq: modseq,
+    folderModseq: modseq,
+    mtime: tx.now,
+    specialUse: uses,
+    history: [],
+  };
+  tx.putEntry(entry);
+  const root = tx.quotaRoot(name);
+  if (root !== undefined) tx.addQuotaUse(root, 0, 0, 0, 1);
+  const { sessionId } = context.caller;
+  context.audit(
+    auditLine("create", { sessionid: sessionId, mailbox: name, uniqueid: uniqueId, uidvalidity: uidValidity }),
+  );
+  return requireLocal(entry);
+}

@@ -1,0 +1,64 @@
+import type { MboxName } from "../../formats/ids.ts";
+import type { VerbFunction } from "../../store/writer/group.ts";
+import type { IntentHandler } from "../../store/writer/recovery.ts";
+import { createMailbox } from "./create.ts";
+import { deleteMailbox, deleteUser } from "./delete.ts";
+import { TREE_INTENT, type TreeWork } from "./intent.ts";
+import { renameMailbox, renameTree } from "./rename.ts";
+import type { MailboxRules } from "./rules.ts";
+import { setAcl } from "./set-acl.ts";
+import { removeQuotaRoot, setQuota } from "./set-quota.ts";
+import { subscribe, unsubscribe } from "./subscribe.ts";
+import { contextOf, type MailboxVerb, verbFunction } from "./verb.ts";
+
+/** The verbs of this folder. Their names go over the socket, so they stay. */
+export const mailboxVerbs = {
+  create: createMailbox,
+  delete: deleteMailbox,
+  rename: renameMailbox,
+  setAcl,
+  setQuota,
+  removeQuotaRoot,
+  subscribe,
+  unsubscribe,
+} as const;
+
+/** As the writer wants them. */
+export function mailboxVerbFunctions(rules: MailboxRules): Map<string, VerbFunction> {
+  const functions = new Map<string, VerbFunction>();
+  const add = <A, R>(verb: MailboxVerb<A, R>): void => void functions.set(verb.name, verbFunction(verb, rules));
+  add(createMailbox);
+  add(deleteMailbox);
+  add(renameMailbox);
+  add(setAcl);
+  add(setQuota);
+  add(removeQuotaRoot);
+  add(subscribe);
+  add(unsubscribe);
+  return functions;
+}
+
+/** Recovery of work on trees that a crash cut short. */
+export function mailboxIntents(rules: MailboxRules): Map<string, IntentHandler> {
+  const finish: IntentHandler = (tx, args) => {
+    const work = args as TreeWork;
+    const context = contextOf(tx, work.caller, rules);
+    const slices =
+      work.kind === "rename"
+        ? renameTree(context, work.from as MboxName, work.to as MboxName)
+        : deleteUser(context, work.inbox as MboxName, work.forGood);
+    while (!slices.next().done);
+  };
+  return new Map([[TREE_INTENT, finish]]);
+}
+
+export type { AuditLine, AuditNote } from "./audit.ts";
+export { type CreateArguments, type Created, mailboxTypes } from "./create.ts";
+export { type DeleteArguments, MAX_DELETED_COPIES } from "./delete.ts";
+export type { RenameArguments, Renamed } from "./rename.ts";
+export { type MailboxOptions, type MailboxRules, mailboxRules, type RuleHooks } from "./rules.ts";
+export type { SetAclArguments } from "./set-acl.ts";
+export type { SetQuotaArguments } from "./set-quota.ts";
+export { canonicalUses, defaultSpecialUses, type SpecialUses, specialUses, splitUses } from "./special-use.ts";
+export type { SubscribeArguments } from "./subscribe.ts";
+export type { MailboxVerb, Sliced, VerbContext } from "./verb.ts";

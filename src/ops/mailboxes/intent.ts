@@ -1,0 +1,27 @@
+/**
+ * Work on trees that does not fit into one slice. An intent row says what has been begun; recovery finishes it. While the work goes on, the tree's root is
+ * locked, so verbs that would put something below it wait. Work that fits into one slice needs no intent: it is atomic as it is.
+ */
+import type { Tx } from "../../store/writer/tx.ts";
+import type { Caller } from "../acl/index.ts";
+
+export const TREE_INTENT = "mailboxes.tree";
+
+export type TreeWork =
+  | { readonly kind: "rename"; readonly from: string; readonly to: string; readonly caller: Caller }
+  | { readonly kind: "deleteUser"; readonly inbox: string; readonly forGood: boolean; readonly caller: Caller };
+
+/** Locks the root for the running verb and writes the intent. @returns its id, for `endTreeWork` */
+export function beginTreeWork(tx: Tx, mbox: number, work: TreeWork): number {
+  tx.lock(mbox);
+  tx.db.run("INSERT INTO intent(kind, args) VALUES (?,?)", TREE_INTENT, JSON.stringify(work));
+  const id = tx.db.get("SELECT last_insert_rowid()")![0] as number;
+  // What is done stays done, and the intent stays for the next recovery, which goes on from there.
+  tx.onFailure((again) => again.unlock(mbox));
+  return id;
+}
+
+export function endTreeWork(tx: Tx, mbox: number, intent: number): void {
+  tx.db.run("DELETE FROM intent WHERE id=?", intent);
+  tx.unlock(mbox);
+}

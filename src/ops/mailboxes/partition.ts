@@ -1,0 +1,79 @@
+/**
+ * Moving a mailbox to another partition. Its message files are called for in the new place, each from its file in the old one; the entry then names the
+ * new partition, and the old directory goes when everything is written. Files that a cut leaves in the new place are written over by the next try.
+ */
+import { blockId } from "../../store/keys.ts";
+import { COLD_SPAN, ColdBlock } from "../../store/records/cold.ts";
+import { Flag, HOT_SPAN, HotBlock } from "../../store/records/hot.ts";
+import { auditLine } from "./audit.ts";
+import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
+
+/** Blocks of hot rows a slice goes through. */
+const BLOCKS_A_SLICE = 5;
+
+export function* movePartition(context: VerbContext, entry: LocalEntry, partition: string): Sliced<void> {
+  const { tx, caller } = context;
+  const { mbox, uniqueId } = entry;
+  const { lastUid, cacheGeneration } = tx.mailbox(mbox).header;
+  tx.lock(mbox);
+  tx.onFailure((again) => again.unlock(mbox));
+  const end = blockId(mbox, lastUid, HOT_SPAN);
+  for (let from = blockId(mbox, 0, HOT_SPAN); from <= end; ) {
+    const sql = "SELECT id, rows FROM hot WHERE id>=? AND id<=? ORDER BY id LIMIT ?";
+    const blocks = tx.db.all(sql, from, end, BLOCKS_A_SLICE);
+    for (const [id, rows] of blocks) {
+      const hot = HotBlock.decode(rows as Uint8Array);
+      for (let index = 0; index < hot.count; index++) {
+        if (!(hot.flags(index) & Flag.unlinked)) callForFile(context, entry, hot.uid(index), partition);
+      }
+      from = (id as number) + 1;
+    }
+    if (blocks.length < BLOCKS_A_SLICE) break;
+    yield;
+  }
+  const { header } = tx.mailbox(mbox);
+  // The cache file stays behind; records of another generation are made again from the messages.
+  header.cacheGeneration = cacheGeneration + 1;
+  header.cacheEnd = 0;
+  tx.mailbox(mbox).touch();
+  const folderModseq = tx.nextFolderModseq(entry.name);
+  tx.putEntry({ ...entry, partition, folderModseq, mtime: tx.now });
+  tx.doom(uniqueId, entry.partition, 0, tx.now);
+  tx.unlock(mbox);
+  const fields = {
+    sessionid: caller.sessionId,
+    mailbox: entry.name,
+    uniqueid: uniqueId,
+    oldpart: entry.partition,
+    newpart: partition,
+  };
+  context.audit(auditLine("partitionmove", fields));
+}
+
+function callForFile(
+  { tx }: VerbContext,
+  { mbox, uniqueId, partition: old }: LocalEntry,
+  uid: number,
+  partition: string,
+): void {
+  const row = tx.db.get("SELECT rows FROM cold WHERE id=?", blockId(mbox, uid, COLD_SPAN));
+  if (!row) return;
+  const block = ColdBlock.decode(row[0] as Uint8Array);
+  const index = block.find(uid);
+  if (index < 0) return;
+  const { guid, sizeOctets } = block.row(index);
+  const link = { mbox, uniqueId, partition: old, uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 };
+  tx.addPending({
+    mbox,
+    uid,
+    uniqueId,
+    partition,
+    sizeOctets,
+    guid,
+    source: { link },
+    octets: undefined,
+    cache: undefined,
+    cacheOffset: 0,
+    cacheGeneration: 0,
+  });
+}

@@ -1,0 +1,73 @@
+/** SETACL and DELETEACL: RFC 4314 §3.1, §3.2. */
+import type { MboxName } from "../../formats/ids.ts";
+import {
+  type AclChange,
+  canonicalIdentifier,
+  changedRights,
+  entryRights,
+  parseAcl,
+  parseRights,
+  printAcl,
+  Right,
+  withEntry,
+} from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import { auditLine } from "./audit.ts";
+import { type MailboxVerb, requireEntry } from "./verb.ts";
+
+export interface SetAclArguments {
+  readonly name: MboxName;
+  /** As the client wrote it. */
+  readonly identifier: string;
+  readonly change: AclChange;
+  /** Letters; with "replace", "" removes the entry, as DELETEACL does. */
+  readonly rights: string;
+}
+
+export const setAcl: MailboxVerb<SetAclArguments, void> = {
+  name: "acl.set",
+  run(context, { name, identifier: text, change, rights: letters }) {
+    const { tx, access, rules, caller } = context;
+    const { legacy, implicitOwnerRights } = rules.acl;
+    const entry = requireEntry(context, name, Right.admin);
+    const isAdmin = access.isAdminOf(name);
+    if (!isAdmin && !rules.allowSetAcl) refuse("permissionDenied");
+    const defaultDomain = rules.names.virtualDomains === "off" ? undefined : rules.names.defaultDomain;
+    const identifier = canonicalIdentifier(text, { toLower: rules.toLower, defaultDomain }) ?? refuse("badIdentifier");
+    const rights = parseRights(letters, legacy);
+    if (typeof rights === "string") refuse("badRights", rights);
+    const entries = parseAcl(entry.acl, legacy);
+    const old = entryRights(entries, identifier);
+    const group = /^-?group:(.*)$/.exec(identifier)?.[1];
+    // An entry for a group that is gone can still be removed.
+    if (group !== undefined && old === 0 && rules.groupExists?.(group) === false) refuse("badIdentifier");
+    if (!isAdmin && !rules.anyoneUserAcl && identifier === "anyone" && rights !== 0 && change !== "remove")
+      refuse("permissionDenied");
+
+    let wanted = changedRights(old, change, rights);
+    const owner = access.ownerOf(name);
+    if (identifier === owner) {
+      // What owners always have is in their entry too, and only an administrator may ask for less, in vain.
+      if (!isAdmin && (wanted & implicitOwnerRights) !== implicitOwnerRights) refuse("permissionDenied");
+      wanted |= implicitOwnerRights;
+    } else if (identifier === `-${owner}`) wanted &= ~implicitOwnerRights;
+    const acl = printAcl(withEntry(entries, identifier, wanted), legacy);
+    if (acl === entry.acl) return;
+    const folderModseq = tx.nextFolderModseq(name);
+    tx.putEntry({ ...entry, acl, folderModseq, mtime: tx.now });
+    const writer = tx.mailbox(entry.mbox);
+    writer.header.raclModseq = folderModseq;
+    writer.touch();
+    context.audit(
+      auditLine("acl", {
+        sessionid: caller.sessionId,
+        mailbox: name,
+        uniqueid: entry.uniqueId,
+        mbtype: entry.type,
+        oldacl: entry.acl,
+        acl,
+        foldermodseq: folderModseq,
+      }),
+    );
+  },
+};

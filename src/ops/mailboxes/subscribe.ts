@@ -1,0 +1,31 @@
+/** SUBSCRIBE and UNSUBSCRIBE: RFC 3501 §6.3.6, §6.3.7. */
+import type { MboxName } from "../../formats/ids.ts";
+import { addSubscription, removeSubscription } from "../../store/user-rows.ts";
+import { Right } from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import { isDeletedName, isPossibleName } from "../names/index.ts";
+import type { MailboxVerb } from "./verb.ts";
+
+export interface SubscribeArguments {
+  readonly name: MboxName;
+}
+
+export const subscribe: MailboxVerb<SubscribeArguments, void> = {
+  name: "mailboxes.subscribe",
+  run({ tx, access, caller, rules }, { name }) {
+    const userId = caller.userId ?? refuse("permissionDenied");
+    const entry = tx.entry(name);
+    const isVisible = entry !== undefined && (access.rights(name, entry.acl) & Right.lookup) !== 0;
+    if (isDeletedName(name, rules.names.deletedPrefix) && !access.isAdminOf(name)) refuse("mailboxNonexistent");
+    if (!isVisible && !(rules.allowAllSubscribe && isPossibleName(name))) refuse("mailboxNonexistent");
+    addSubscription(tx.db, userId, name);
+  },
+};
+
+/** Succeeds whether there was a subscription or not: a client that sees a stale one wants to be rid of it. */
+export const unsubscribe: MailboxVerb<SubscribeArguments, void> = {
+  name: "mailboxes.unsubscribe",
+  run({ tx, caller }, { name }) {
+    removeSubscription(tx.db, caller.userId ?? refuse("permissionDenied"), name);
+  },
+};

@@ -1,0 +1,63 @@
+/**
+ * How a verb of this folder is written, and how it becomes a function of the writer. A verb runs inside the writer, alone and synchronously. It checks
+ * everything first, then writes; or refuses, and has written nothing. One that may change more than a slice holds is a generator.
+ */
+import type { MboxName } from "../../formats/ids.ts";
+import type { ListEntry } from "../../store/list-entry.ts";
+import type { VerbFunction } from "../../store/writer/group.ts";
+import type { Tx } from "../../store/writer/tx.ts";
+import { Access, type Caller, Right, type Rights } from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import type { AuditLine, AuditNote } from "./audit.ts";
+import type { MailboxRules } from "./rules.ts";
+
+export interface VerbContext {
+  readonly tx: Tx;
+  readonly caller: Caller;
+  readonly access: Access;
+  readonly rules: MailboxRules;
+  /** Says what was done, for the audit log; it is told after the commit, or never. */
+  audit(this: void, line: AuditLine): void;
+}
+
+export type Sliced<R> = Generator<void, R, void>;
+
+export interface MailboxVerb<A, R> {
+  readonly name: string;
+  run(context: VerbContext, args: A): R | Sliced<R>;
+}
+
+/** Entries that one slice moves or removes: each costs a few rows, and a slice is to change at most 1,000. */
+export const ENTRIES_A_SLICE = 100;
+
+export function verbFunction<A, R>(verb: MailboxVerb<A, R>, rules: MailboxRules): VerbFunction {
+  return (tx, args, _octets, caller) => verb.run(contextOf(tx, caller as Caller, rules), args as A);
+}
+
+export function contextOf(tx: Tx, caller: Caller, rules: MailboxRules): VerbContext {
+  const access = new Access(caller, rules.acl, rules.names);
+  return { tx, caller, access, rules, audit: (line) => tx.note({ audit: line } satisfies AuditNote) };
+}
+
+/** A mailbox that is here and whole. */
+export type LocalEntry = ListEntry & { readonly mbox: number };
+
+/**
+ * The entry, for somebody who may do what `right` allows. Without the right it is as if the mailbox did not exist, unless the caller may look it up.
+ * @throws MailError mailboxNonexistent, permissionDenied, mailboxMoved, mailboxReserved
+ */
+export function requireEntry(context: VerbContext, name: MboxName, right: Rights): LocalEntry {
+  const entry = context.tx.entry(name) ?? refuse("mailboxNonexistent");
+  const rights = context.access.rights(name, entry.acl);
+  if ((rights & right) !== right) refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
+  return requireLocal(entry);
+}
+
+/** @throws MailError for an entry that has no messages here */
+export function requireLocal(entry: ListEntry): LocalEntry {
+  if (entry.mbox !== undefined) return entry as LocalEntry;
+  const flags = entry.type.slice(1);
+  if (flags.includes("r")) refuse("mailboxMoved", entry.server);
+  if (flags.includes("z") || flags.includes("m")) refuse("mailboxReserved");
+  return refuse("mailboxNonexistent");
+}
