@@ -1,0 +1,119 @@
+/** STORE: changes flags of messages (RFC 3501 §6.4.6, RFC 7162 §3.1.3). */
+import type { UidRange, UniqueId } from "../../formats/ids.ts";
+import { Flag, type FlagChange, type MailboxWriter, type MessageBox } from "../../store/index.ts";
+import { Right } from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { type FlagArgs, knownUserBits, wantedUserBits } from "./flags.ts";
+import { flagMask, hasOwnSeenFlag, messageBox } from "./message-box.ts";
+import { changeSeen } from "./seen-state.ts";
+import { normalRanges, rangesOfUids } from "./uid-ranges.ts";
+
+export interface StoreFlagsArgs {
+  readonly box: UniqueId;
+  readonly uids: readonly UidRange[];
+  readonly mode: "add" | "remove" | "replace";
+  readonly flags: FlagArgs;
+  readonly unchangedSince?: number | undefined;
+}
+
+export interface StoreFlagsResult {
+  /** Uids left alone because they changed after `unchangedSince`. */
+  readonly modified: readonly UidRange[];
+  readonly highestModseq: number;
+}
+
+/** Rows of a slice. */
+const SLICE_ROWS = 1_000;
+
+export const storeFlags: Verb<StoreFlagsArgs, StoreFlagsResult> = {
+  name: "messages.store-flags",
+  run(context, args) {
+    const { box, change, ownSeen, seenMode } = prepare(context, args);
+    const uids = normalRanges(args.uids);
+    const first = step(context, box, uids, 1, change);
+    if (first.next === undefined) return finish(context, box, uids, first.refused, ownSeen, seenMode);
+    return slices(context, box, uids, change, ownSeen, seenMode, first);
+  },
+};
+
+interface Step {
+  readonly next: number | undefined;
+  readonly refused: number[];
+}
+
+function* slices(
+  context: VerbContext,
+  box: MessageBox,
+  uids: readonly UidRange[],
+  change: FlagChange,
+  ownSeen: boolean,
+  seenMode: "add" | "remove" | undefined,
+  first: Step,
+): Generator<void, StoreFlagsResult, void> {
+  const refused = [...first.refused];
+  for (let next = first.next; next !== undefined; ) {
+    yield;
+    // The mailbox may have been deleted, or the rights withdrawn, between slices.
+    if (!context.tx.entryByUniqueId(box.uniqueId)) refuse("mailboxNonexistent");
+    const done = step(context, box, uids, next, change);
+    for (const uid of done.refused) refused.push(uid);
+    ({ next } = done);
+  }
+  return finish(context, box, uids, refused, ownSeen, seenMode);
+}
+
+function step({ tx }: VerbContext, box: MessageBox, uids: readonly UidRange[], from: number, change: FlagChange): Step {
+  const refused: number[] = [];
+  const { next } = tx.mailbox(box.mbox).storeFlags(uids, from, SLICE_ROWS, change, refused);
+  return { next, refused };
+}
+
+function prepare(context: VerbContext, args: StoreFlagsArgs) {
+  const { mode, flags } = args;
+  const { box, rights } = messageBox(context, args.box, Right.read);
+  const writer = context.tx.mailbox(box.mbox);
+  const mask = flagMask(rights);
+  const userAllowed = (rights & Right.write) !== 0;
+  const forbidden = (flags.system & ~mask) !== 0 || (flags.user.length > 0 && !userAllowed);
+  if (forbidden || (mask === 0 && !userAllowed)) refuse("permissionDenied");
+  const ownSeen = hasOwnSeenFlag(context.access, box, writer.header);
+  const wantsSeen = (flags.system & Flag.seen) !== 0;
+  const seenMode = ownSeen || (rights & Right.seen) === 0 ? undefined : seenModeOf(mode, wantsSeen);
+  const change: FlagChange = {
+    mode,
+    system: ownSeen ? flags.system : flags.system & ~Flag.seen,
+    user: mode === "remove" ? knownUserBits(writer, flags.user) : wantedUserBits(context, writer, flags.user),
+    systemMask: ownSeen ? mask : mask & ~Flag.seen,
+    userAllowed: userAllowed && (mode === "replace" || flags.user.length > 0),
+    unchangedSince: args.unchangedSince,
+  };
+  return { box, change, ownSeen, seenMode };
+}
+
+function seenModeOf(mode: StoreFlagsArgs["mode"], wantsSeen: boolean): "add" | "remove" | undefined {
+  if (mode === "replace") return wantsSeen ? "add" : "remove";
+  return wantsSeen ? mode : undefined;
+}
+
+function finish(
+  context: VerbContext,
+  box: MessageBox,
+  uids: readonly UidRange[],
+  refused: readonly number[],
+  ownSeen: boolean,
+  seenMode: "add" | "remove" | undefined,
+): StoreFlagsResult {
+  const writer = context.tx.mailbox(box.mbox);
+  if (!ownSeen && seenMode) changeSeen(context, box, seenMode, liveRanges(writer, uids, new Set(refused)));
+  return { modified: rangesOfUids(refused), highestModseq: writer.header.highestModseq };
+}
+
+function liveRanges(writer: MailboxWriter, uids: readonly UidRange[], except: ReadonlySet<number>): UidRange[] {
+  const live: number[] = [];
+  writer.walkHot(uids, 1, Number.MAX_SAFE_INTEGER, (block, index) => {
+    const uid = block.uid(index);
+    if ((block.flags(index) & Flag.expunged) === 0 && !except.has(uid)) live.push(uid);
+  });
+  return rangesOfUids(live);
+}

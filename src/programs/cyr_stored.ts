@@ -1,0 +1,116 @@
+/** cyr_stored: the one writer of the store. Started by cyr_master before everything else; takes verbs over a Unix socket. */
+import { writeSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Log } from "../base/log.ts";
+import { requireMailStore, type Config } from "../config/index.ts";
+import {
+  type AuditNote,
+  intentTable,
+  partitionRoots,
+  refusalOf,
+  rulesOf,
+  storeDirectory,
+  verbTable,
+  writerSocketPath,
+} from "../ops/index.ts";
+import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
+
+const name = "stored";
+
+function options(): { configFile: string | undefined } {
+  try {
+    const { values } = parseArgs({ options: { config: { type: "string", short: "C" } } });
+    return { configFile: values.config };
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\nusage: cyr_stored [-C config-file]`);
+    process.exit(exitCode.usage);
+  }
+}
+
+async function main(): Promise<void> {
+  const { config, log } = startProgram(name, options().configFile);
+  requireMailStore(config);
+  let server: WriterServer | undefined;
+  const writer = openStore(config, log, (changes) => {
+    writeAuditLines(log, changes.notes as readonly AuditNote[]);
+    server?.publish(changes);
+  });
+  server = new WriterServer(
+    {
+      submit: (request) => writer.submit(request),
+      storedAnswer: (client, id) => writer.storedAnswer(client, id),
+      forgetClient: (client) => writer.forgetClient(client),
+      settle: () => writer.settle(),
+      status: () => ({
+        pid: process.pid,
+        recovery: writer.recovery,
+        ...writer.engine.counts,
+        memory: process.memoryUsage().rss,
+      }),
+    },
+    log,
+  );
+  await server.listen(writerSocketPath(config));
+  const { pending, rewritten, lost, intents } = writer.recovery;
+  if (pending + intents + lost > 0) log.notice("store recovered", { pending, rewritten, lost, intents });
+  sayReady();
+  let ending = false;
+  const end = async (): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    await server.close();
+    await writer.close();
+    process.exit(exitCode.ok);
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => void end());
+  // The writer reads its configuration once: a SIGHUP to the whole group is not for it.
+  process.on("SIGHUP", () => log.debug("SIGHUP ignored"));
+}
+
+function openStore(
+  config: Config,
+  log: Log,
+  published: Parameters<typeof StoreWriter.open>[0]["published"],
+): StoreWriter {
+  const rules = rulesOf(config);
+  try {
+    return StoreWriter.open({
+      directory: storeDirectory(config),
+      shard: 0,
+      partitions: partitionRoots(config),
+      conversations: config.conversations,
+      deletedPrefix: rules.names.deletedPrefix,
+      verbs: verbTable(rules),
+      intents: intentTable(rules),
+      log,
+      ident: name,
+      threads: true,
+      refusalOf,
+      published,
+      // Its next start moves the log into the database and recovers; until then workers wait and ask again.
+      fatal: (error) => {
+        log.err("the store cannot be written any more, ending", { error: String(error) });
+        setImmediate(() => process.exit(exitCode.tempFail));
+      },
+    });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    log.err(`cannot open the store: ${text}`);
+    console.error(`fatal error: cannot open the store: ${text}`);
+    process.exit(error instanceof WriterRunning ? exitCode.tempFail : exitCode.osErr);
+  }
+}
+
+function writeAuditLines(log: Log, notes: readonly AuditNote[]): void {
+  for (const { audit, fields, sessionId } of notes)
+    log.notice(`auditlog: ${audit}`, { sessionid: sessionId, ...fields });
+}
+
+/** The handshake of a wait daemon: master waits for these four octets. */
+function sayReady(): void {
+  const fd = Number(process.env["PASARGAD_READY_FD"] ?? "");
+  if (Number.isInteger(fd) && fd > 2) writeSync(fd, "ok\r\n");
+}
+
+await main();
