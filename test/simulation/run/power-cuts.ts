@@ -113,7 +113,7 @@ function checkBoth(
 
 /** A recovered store must go on: uids, modseqs and uidvalidities ascend from what was acknowledged before the cut. */
 async function secondLife(subject: Subject, directory: string, expected: Expected, random: Random): Promise<string[]> {
-  const script = new Script(random, { ...defaultScript, verbs: subject.verbs });
+  const script = new Script(random, { ...defaultScript, verbs: subject.verbs }, 1_000_000);
   const progress = new Progress(expected);
   const store = await subject.open(directory);
   const appendToEach = [...expected.mailboxes.keys()].map(

@@ -7,6 +7,7 @@ import type { TreeEntry } from "../disk/disk-model.ts";
 import { type Operation, readLog } from "../record/log.ts";
 import { shimEnvironment, type ShimRule } from "../record/shim.ts";
 import type { ChildOptions } from "../workload/child.ts";
+import { cannotOpenCode, storeFailedCode } from "../workload/exit-codes.ts";
 
 export interface Recording {
   readonly initial: readonly TreeEntry[];
@@ -14,11 +15,13 @@ export interface Recording {
   /** The directory as the program left it. */
   readonly root: string;
   readonly stderr: string;
-  readonly signal: NodeJS.Signals | null;
+  /** How often the program was started again after the store failed or a rule killed it. */
+  readonly restarts: number;
 }
-export interface RunOptions extends Omit<ChildOptions, "root"> {
-  /** Scratch directory; `root/`, `log` and `acks` are made in it. An existing `root/` is used as it is with `keepRoot`. */
+export interface RunOptions extends Omit<ChildOptions, "root" | "restarts"> {
+  /** Scratch directory; `root/`, `log` and `acks` are made in it. */
   readonly directory: string;
+  /** A tree to begin with, which is then taken as durable. Default: empty. */
   readonly keepRoot?: boolean;
   readonly rules?: readonly ShimRule[];
   /** Passed on to the program (toy faults). */
@@ -27,6 +30,7 @@ export interface RunOptions extends Omit<ChildOptions, "root"> {
 
 const child = resolve(import.meta.dirname, "../workload/child.ts");
 const timeoutMs = 120_000;
+const maximumRestarts = 6;
 
 /** @throws Error when the program crashed other than by a rule, or hung */
 export async function recordRun({
@@ -43,19 +47,37 @@ export async function recordRun({
     rmSync(old, { recursive: true, force: true });
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const initial = readTree(root);
-  const childOptions: ChildOptions = { ...options, root };
-  const program = spawn(process.execPath, [child, JSON.stringify(childOptions)], {
-    env: { ...process.env, ...environment, ...shimEnvironment({ root, log, ack, ...(rules ? { rules } : {}) }) },
+  const env = { ...process.env, ...environment, ...shimEnvironment({ root, log, ack, ...(rules ? { rules } : {}) }) };
+  let stderr = "";
+  let restarts = 0;
+  for (;;) {
+    const end = await runOnce({ ...options, root, restarts }, env);
+    stderr += end.stderr;
+    const killed = end.signal === "SIGKILL" && rules?.some(({ action }) => action === "kill");
+    const failed = end.code === storeFailedCode || end.code === cannotOpenCode;
+    if (end.code !== 0 && !killed && !failed)
+      throw new Error(`the recorded program ended with ${end.code ?? end.signal}:\n${stderr}`);
+    if (end.code === 0 || restarts === maximumRestarts) break;
+    restarts++;
+  }
+  return { initial, operations: readLog(log), root, stderr, restarts };
+}
+
+interface End {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+async function runOnce(options: ChildOptions, env: NodeJS.ProcessEnv): Promise<End> {
+  const program = spawn(process.execPath, [child, JSON.stringify(options)], {
+    env,
     stdio: ["ignore", "inherit", "pipe"],
     timeout: timeoutMs,
-    killSignal: "SIGKILL",
+    killSignal: "SIGTERM",
   });
   let stderr = "";
   program.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, failed) => {
-    program.on("error", failed).on("close", (...how) => done(how));
+  return new Promise((done, failed) => {
+    program.on("error", failed).on("close", (code, signal) => done({ code, signal, stderr }));
   });
-  const killed = signal === "SIGKILL" && rules?.some(({ action }) => action === "kill");
-  if (code !== 0 && !killed) throw new Error(`the recorded program ended with ${code ?? signal}:\n${stderr}`);
-  return { initial, operations: readLog(log), root, stderr, signal };
 }

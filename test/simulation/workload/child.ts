@@ -1,12 +1,14 @@
 /**
- * The program that is recorded: opens a store in-process, runs a random script on it, reports to the file SIM_ACK.
- * Argument: a `ChildOptions` as JSON. Exit code 0 also when the store fails on a disk error: that is what some runs are about.
+ * The program that is recorded: opens a store in-process, runs a random script on it, reports to the file SIM_ACK. When that file
+ * has reports already, an earlier life of the program was cut short: it first finds out what became of its unanswered actions.
+ * Argument: a `ChildOptions` as JSON. Exit codes: 0 done, 75 the store failed (start me again), 76 it cannot be opened, 1 a bug.
  */
-import { openSync, writeSync } from "node:fs";
+import { openSync, readFileSync, writeSync } from "node:fs";
 import { compareStore } from "../checker/compare.ts";
 import { checkConsistency } from "../checker/consistency.ts";
 import { Random } from "../random.ts";
 import type { Action } from "./actions.ts";
+import { cannotOpenCode, storeFailedCode } from "./exit-codes.ts";
 import type { Expected } from "./expected.ts";
 import { Progress, reportLine } from "./progress.ts";
 import { defaultScript, Script, type ScriptOptions } from "./script.ts";
@@ -20,91 +22,90 @@ export interface ChildOptions {
   readonly actions: number;
   /** Actions in flight at once. */
   readonly concurrency: number;
+  /** How many lives of the program came before. */
+  readonly restarts: number;
   readonly script?: Partial<ScriptOptions>;
 }
 
-/** How often a store that failed is opened again. */
-const maximumReopenings = 4;
+/** The reports so far, and a way to add to them. */
+class Reports {
+  readonly progress = new Progress();
+  private readonly fd: number;
+  lastId = 0;
 
-const options = JSON.parse(process.argv[2] ?? "{}") as ChildOptions;
-const { subject } = (await import(options.subject)) as { subject: Subject };
-const ack = openSync(process.env["SIM_ACK"]!, "a");
-const progress = new Progress();
-let lastId = 0;
-
-function report(line: string): void {
-  for (let octets = Buffer.from(line); octets.length > 0; ) octets = octets.subarray(writeSync(ack, octets));
-  progress.take(line);
+  constructor(path: string) {
+    this.fd = openSync(path, "a+");
+    const before = readFileSync(path, "utf8");
+    // A line cut short was not reported.
+    const whole = before.slice(0, before.lastIndexOf("\n") + 1);
+    this.progress.take(whole);
+    for (const line of whole.split("\n")) this.lastId = Math.max(this.lastId, Number(line.split(" ", 2)[1] ?? 0));
+  }
+  add(line: string): void {
+    for (let octets = Buffer.from(line); octets.length > 0; ) octets = octets.subarray(writeSync(this.fd, octets));
+    this.progress.take(line);
+  }
 }
-/** False when the store has failed. */
-async function ask(store: OpenStore, action: Action): Promise<boolean> {
-  const id = ++lastId;
-  report(reportLine("B", id, action));
+
+/** Asks, and reports. False when the store has failed. */
+async function ask(store: OpenStore, reports: Reports, action: Action): Promise<boolean> {
+  const id = ++reports.lastId;
+  reports.add(reportLine("B", id, action));
   try {
-    report(reportLine("A", id, await store.run(action)));
+    reports.add(reportLine("A", id, await store.run(action)));
     return true;
   } catch (error) {
-    report(reportLine("X", id));
+    reports.add(reportLine("X", id));
     console.error(`action ${id}: ${String(error)}`);
     return false;
   }
 }
 
-/** Runs actions from `next` until there are none left (true) or the store fails (false). */
-async function work(store: OpenStore, next: () => Action | undefined): Promise<boolean> {
+/** After an earlier life: what became of the unanswered actions. False: something is lost, which is reported. */
+async function settleEarlierLife(subject: Subject, root: string, reports: Reports): Promise<boolean> {
+  await (await subject.open(root)).close();
+  let settled: Expected | undefined;
+  const { expected, inFlight } = reports.progress;
+  const observed = subject.observe(root);
+  const problems = checkConsistency(observed);
+  problems.push(...compareStore(expected, inFlight, observed, (model) => (settled = model)));
+  reports.add(problems.length > 0 || !settled ? reportLine("P", 0, problems) : reportLine("S", 0, settled));
+  return problems.length === 0;
+}
+
+async function main(options: ChildOptions): Promise<number> {
+  const { root, seed, restarts, concurrency } = options;
+  const { subject } = (await import(options.subject)) as { subject: Subject };
+  const reports = new Reports(process.env["SIM_ACK"]!);
+  let store: OpenStore;
+  try {
+    if (reports.lastId > 0 && !(await settleEarlierLife(subject, root, reports))) return 0;
+    store = await subject.open(root);
+  } catch (error) {
+    console.error(`opening: ${error instanceof Error ? error.stack : String(error)}`);
+    return cannotOpenCode;
+  }
+  const scriptOptions = { ...defaultScript, verbs: subject.verbs, ...options.script };
+  const script = new Script(new Random(seed, 100 + restarts), scriptOptions, reports.lastId * 10);
+  const queue = script.opening.filter(({ name }) => !reports.progress.expected.mailboxes.has(name));
+  let left = options.actions - reports.lastId;
+  const next = (): Action | undefined =>
+    queue.shift() ?? (left-- > 0 ? script.next(reports.progress.expected) : undefined);
   let alive = true;
   const lane = async (): Promise<void> => {
-    for (let action = alive ? next() : undefined; action; action = alive ? next() : undefined)
-      if (!(await ask(store, action))) alive = false;
+    for (let action = next(); alive && action; action = alive ? next() : undefined)
+      if (!(await ask(store, reports, action))) alive = false;
   };
-  await Promise.all(Array.from({ length: options.concurrency }, lane));
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  if (!alive) return storeFailedCode;
   try {
-    if (alive) await store.settle();
+    await store.settle();
     await store.close();
+    return 0;
   } catch (error) {
     console.error(`closing: ${String(error)}`);
-    return false;
-  }
-  return alive;
-}
-
-/** Opens the store after a failure and finds out what became of the unanswered actions. Undefined: it could not be opened. */
-async function reopen(): Promise<OpenStore | undefined> {
-  try {
-    await (await subject.open(options.root)).close();
-    let settled: Expected | undefined;
-    const observed = subject.observe(options.root);
-    const problems = checkConsistency(observed);
-    problems.push(...compareStore(progress.expected, progress.inFlight, observed, (model) => (settled = model)));
-    if (problems.length > 0 || !settled) {
-      report(reportLine("P", 0, problems));
-      return undefined;
-    }
-    report(reportLine("S", 0, settled));
-    return await subject.open(options.root);
-  } catch (error) {
-    console.error(`opening again: ${String(error)}`);
-    return undefined;
+    return storeFailedCode;
   }
 }
 
-async function main(): Promise<void> {
-  const script = new Script(new Random(options.seed, 1), { ...defaultScript, verbs: subject.verbs, ...options.script });
-  const queue = [...script.opening];
-  let left = options.actions;
-  const next = (): Action | undefined => queue.shift() ?? (left-- > 0 ? script.next(progress.expected) : undefined);
-  let store: OpenStore | undefined = await subject.open(options.root);
-  for (let i = 0; store && !(await work(store, next)); i++) {
-    if (i === maximumReopenings) return;
-    // With errors of a moment the next try succeeds; a disk that stays full is given up, with what it holds.
-    store = (await reopen()) ?? (await reopen());
-  }
-}
-
-try {
-  await main();
-} catch (error) {
-  // A store that cannot be opened at all; what it acknowledged before must still be there.
-  console.error(String(error));
-}
-process.exit(0);
+process.exit(await main(JSON.parse(process.argv[2] ?? "{}") as ChildOptions));

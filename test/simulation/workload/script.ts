@@ -32,12 +32,14 @@ const weights: readonly (readonly [number, Action["verb"]])[] = [
 export class Script {
   private readonly random: Random;
   private readonly options: ScriptOptions;
-  private lastMessage = 0;
+  private lastMessage: number;
   /** Actions that every run begins with: the inboxes. */
-  readonly opening: readonly Action[];
+  readonly opening: readonly Extract<Action, { verb: "create" }>[];
 
-  constructor(random: Random, options: ScriptOptions) {
+  /** @param firstMessage messages are numbered from here, so that no two of a run are the same */
+  constructor(random: Random, options: ScriptOptions, firstMessage = 0) {
     this.random = random;
+    this.lastMessage = firstMessage;
     this.options = options;
     this.opening = Array.from({ length: options.users }, (_, i) => ({ verb: "create", name: `user.u${i}` }));
   }
@@ -90,7 +92,7 @@ export class Script {
       case "delete":
         return ordinary.length < 3 ? undefined : { verb, name: random.pick(ordinary).name };
       case "quota":
-        return { verb, root: this.inbox(), limitOctets: random.pick([100_000, 1_000_000, 10_000_000]) };
+        return { verb, root: this.inbox(), limitOctets: 1024 * random.pick([100, 1000, 10_000]) };
       case "housekeeping":
         return { verb, what: random.pick(["checkpoint", "expire"]) };
     }
