@@ -40,5 +40,9 @@ export interface Verb<Args, Result> {
   run(context: VerbContext, args: Args, octets: readonly Uint8Array[]): Result | Generator<void, Result, void>;
 }
 
-export type ArgsOf<V> = V extends Verb<infer Args, infer _Result> ? Args : never;
-export type ResultOf<V> = V extends Verb<infer _Args, infer Result> ? Result : never;
+export type ArgsOf<V> = V extends { run(context: never, args: infer Args, octets: never): unknown } ? Args : never;
+/** The result of a verb in slices is what its generator returns. */
+export type ResultOf<V> = V extends { run(...args: never): infer R }
+  ? Exclude<R, Generator<void, unknown, void>> | SlicedResult<R>
+  : never;
+type SlicedResult<R> = R extends Generator<void, infer Result, void> ? Result : never;

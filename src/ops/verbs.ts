@@ -2,16 +2,18 @@
 import type { IntentHandler, RefusalData, Tx, VerbFunction } from "../store/index.ts";
 import type { Caller } from "./acl/index.ts";
 import { MailError } from "./errors.ts";
+import { mailboxIntents, mailboxRules, mailboxVerbFunctions, mailboxVerbs } from "./mailboxes/index.ts";
 import { append } from "./messages/append.ts";
 import { claimRecent } from "./messages/claim-recent.ts";
 import { copy, move } from "./messages/copy.ts";
 import { deliver } from "./messages/deliver.ts";
 import { expunge } from "./messages/expunge.ts";
+import { moveAllMessages } from "./messages/move-all.ts";
 import { storeFlags } from "./messages/store-flags.ts";
 import type { Rules } from "./rules.ts";
 import { type Verb, VerbContext } from "./verb.ts";
 
-export const verbs = {
+const messageVerbs = {
   "messages.append": append,
   "messages.claim-recent": claimRecent,
   "messages.copy": copy,
@@ -21,24 +23,31 @@ export const verbs = {
   "messages.store-flags": storeFlags,
 };
 
-export type Verbs = typeof verbs;
+export interface Verbs extends Readonly<typeof messageVerbs> {
+  readonly "mailboxes.create": typeof mailboxVerbs.create;
+  readonly "mailboxes.delete": typeof mailboxVerbs.delete;
+  readonly "mailboxes.rename": typeof mailboxVerbs.rename;
+  readonly "mailboxes.subscribe": typeof mailboxVerbs.subscribe;
+  readonly "mailboxes.unsubscribe": typeof mailboxVerbs.unsubscribe;
+  readonly "acl.set": typeof mailboxVerbs.setAcl;
+  readonly "quota.set": typeof mailboxVerbs.setQuota;
+  readonly "quota.remove": typeof mailboxVerbs.removeQuotaRoot;
+}
 export type VerbName = keyof Verbs;
 
 /** The table as the group engine wants it. */
 export function verbTable(rules: Rules): ReadonlyMap<string, VerbFunction> {
-  return new Map(
-    Object.entries(verbs).map(([name, verb]) => {
-      const { run } = verb as Verb<unknown, unknown>;
-      const call: VerbFunction = (tx: Tx, args, octets, caller) =>
-        run(new VerbContext(tx, rules, caller as Caller), args, octets);
-      return [name, call] as const;
-    }),
-  );
+  const table = mailboxVerbFunctions(mailboxRules(rules.config, { moveAllMessages }));
+  for (const [name, verb] of Object.entries(messageVerbs)) {
+    const { run } = verb as Verb<unknown, unknown>;
+    table.set(name, (tx: Tx, args, octets, caller) => run(new VerbContext(tx, rules, caller as Caller), args, octets));
+  }
+  return table;
 }
 
 /** Work in slices that recovery finishes, by kind. */
-export function intentTable(_rules: Rules): ReadonlyMap<string, IntentHandler> {
-  return new Map();
+export function intentTable(rules: Rules): ReadonlyMap<string, IntentHandler> {
+  return mailboxIntents(mailboxRules(rules.config, { moveAllMessages }));
 }
 
 /** A refusal as data; undefined for anything that is a bug. */

@@ -14,7 +14,7 @@ import {
   writerSocketPath,
 } from "../ops/index.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
-import { StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
+import { type Changes, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
 
 const name = "stored";
 
@@ -31,12 +31,12 @@ function options(): { configFile: string | undefined } {
 async function main(): Promise<void> {
   const { config, log } = startProgram(name, options().configFile);
   requireMailStore(config);
-  let server: WriterServer | undefined;
+  let published: (changes: Changes) => void = () => {};
   const writer = openStore(config, log, (changes) => {
     writeAuditLines(log, changes.notes as readonly AuditNote[]);
-    server?.publish(changes);
+    published(changes);
   });
-  server = new WriterServer(
+  const server = new WriterServer(
     {
       submit: (request) => writer.submit(request),
       storedAnswer: (client, id) => writer.storedAnswer(client, id),
@@ -51,6 +51,7 @@ async function main(): Promise<void> {
     },
     log,
   );
+  published = (changes) => server.publish(changes);
   await server.listen(writerSocketPath(config));
   const { pending, rewritten, lost, intents } = writer.recovery;
   if (pending + intents + lost > 0) log.notice("store recovered", { pending, rewritten, lost, intents });
@@ -102,9 +103,15 @@ function openStore(
   }
 }
 
-function writeAuditLines(log: Log, notes: readonly AuditNote[]): void {
-  for (const { audit, fields, sessionId } of notes)
-    log.notice(`auditlog: ${audit}`, { sessionid: sessionId, ...fields });
+function writeAuditLines(log: Log, notes: readonly (AuditNote | MailboxAuditNote)[]): void {
+  for (const note of notes) {
+    if (typeof note.audit === "string")
+      log.notice(`auditlog: ${note.audit}`, {
+        sessionid: (note as AuditNote).sessionId,
+        ...(note as AuditNote).fields,
+      });
+    else log.notice(`auditlog: ${note.audit.event}`, Object.fromEntries(note.audit.fields));
+  }
 }
 
 /** The handshake of a wait daemon: master waits for these four octets. */

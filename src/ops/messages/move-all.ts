@@ -1,0 +1,43 @@
+/** RENAME INBOX: every message goes to another mailbox of the same owner, with its flags, in slices. No rights are asked for here. */
+import { copyMessage, Flag, SYSTEM_FLAGS, type Tx, userFlagBits, type MessageBox } from "../../store/index.ts";
+import { refuse } from "../errors.ts";
+import { namesOfUserBits } from "./flags.ts";
+
+const SLICE_ROWS = 500;
+
+export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Generator<void, void, void> {
+  for (;;) {
+    const reading = tx.mailbox(fromMbox);
+    const writing = tx.mailbox(toMbox);
+    const source = messageBoxOf(tx, fromMbox);
+    const target = messageBoxOf(tx, toMbox);
+    const live: number[] = [];
+    reading.walkHot([{ first: 1, last: reading.header.lastUid }], 1, Number.MAX_SAFE_INTEGER, (block, index) => {
+      if (live.length < SLICE_ROWS && (block.flags(index) & Flag.expunged) === 0) live.push(block.uid(index));
+    });
+    if (live.length === 0) return;
+    for (const uid of live) {
+      const hot = reading.hotRow(uid)!;
+      const cold = reading.coldRow(uid)!;
+      const names = namesOfUserBits(reading.header.flagNames, hot.user);
+      const user = userFlagBits(tx, writing, names) ?? refuse("tooManyUserFlags");
+      const at = writing.header.lastUid + 1;
+      copyMessage(tx, source, { ...cold, guid: Buffer.from(cold.guid) }, target, at, {
+        system: hot.flags & SYSTEM_FLAGS,
+        user,
+      });
+    }
+    reading.expunge(
+      live.map((uid) => ({ first: uid, last: uid })),
+      1,
+      Number.MAX_SAFE_INTEGER,
+      0,
+      [],
+    );
+    yield;
+  }
+}
+
+function messageBoxOf(tx: Tx, mbox: number): MessageBox {
+  return tx.entryByUniqueId(tx.mailbox(mbox).header.uniqueId) as MessageBox;
+}
