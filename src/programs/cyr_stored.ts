@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
+import type { AuditNote as MailboxAuditNote } from "../ops/mailboxes/index.ts";
 import {
   type AuditNote,
   intentTable,
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   requireMailStore(config);
   let published: (changes: Changes) => void = () => {};
   const writer = openStore(config, log, (changes) => {
-    writeAuditLines(log, changes.notes as readonly AuditNote[]);
+    if (config.auditlog) writeAuditLines(log, changes.notes as readonly AuditNote[]);
     published(changes);
   });
   const server = new WriterServer(
