@@ -49,14 +49,11 @@ export async function compare(imap: ImapConnection, message: Buffer): Promise<Di
   munge8bit(message);
   const uid = /APPENDUID \d+ (\d+)/.exec(status)?.[1] ?? "0";
   const differences: Difference[] = [];
-  const check = async (item: string, ours: string): Promise<void> => {
-    const asked = item.replace(/^BODY\[/, "BODY.PEEK[");
-    const answer = await imap.command(`UID FETCH ${uid} ${asked}`);
-    const line = answer.untagged.find((text) => /^\* \d+ FETCH /.test(text)) ?? answer.status;
-    const cyrus = line.replace(/^\* \d+ FETCH \((?:FLAGS \([^)]*\) )?/, "").replace(`UID ${uid} `, "");
-    // The section is repeated as the client wrote it, or nearly; what counts is what follows.
-    const value = item.startsWith("BODY[") ? cyrus.replace(/^BODY\[[^\]]*\] /, "") : cyrus.slice(item.length + 1);
-    if (value !== `${ours})`) differences.push({ item, cyrus: value, ours: `${ours})` });
+  const items: string[] = [];
+  const expected: string[] = [];
+  const check = (item: string, ours: string): void => {
+    items.push(item);
+    expected.push(ours);
   };
   const { cache, size } = scanMessage(message);
   const range = { start: 0, end: 0 };
@@ -64,16 +61,16 @@ export async function compare(imap: ImapConnection, message: Buffer): Promise<Di
     octets.length === 0 ? '""' : `{${octets.length}}\r\n${octets.toString("latin1")}`;
   for (const item of ["ENVELOPE", "BODYSTRUCTURE", "BODY"] as const) {
     cacheItem(cache, 0, item, range);
-    await check(item, cache.toString("latin1", range.start, range.end));
+    check(item, cache.toString("latin1", range.start, range.end));
   }
-  await check("RFC822.SIZE", String(size));
+  check("RFC822.SIZE", String(size));
   const section = (path: string, kind: SectionKind): string =>
     cacheSection(cache, 0, path, kind, range) ? text(message.subarray(range.start, range.end)) : "NIL";
-  await check("BODY[HEADER]", section("", "HEADER"));
-  await check("BODY[TEXT]", section("", "TEXT"));
+  check("BODY[HEADER]", section("", "HEADER"));
+  check("BODY[TEXT]", section("", "TEXT"));
   for (const path of paths(cache)) {
     for (const kind of ["BODY", "MIME", "HEADER", "TEXT"] as const) {
-      await check(kind === "BODY" ? `BODY[${path}]` : `BODY[${path}.${kind}]`, section(path, kind));
+      check(kind === "BODY" ? `BODY[${path}]` : `BODY[${path}.${kind}]`, section(path, kind));
     }
   }
   cacheSection(cache, 0, "", "HEADER", range);
@@ -89,8 +86,19 @@ export async function compare(imap: ImapConnection, message: Buffer): Promise<Di
         ours: ours.toString("latin1"),
       });
     }
-    await check(`BODY[${name}]`, text(ours));
+    check(`BODY[${name}]`, text(ours));
   }
+  const commands = items.map((item) => `UID FETCH ${uid} ${item.replace(/^BODY\[/, "BODY.PEEK[")}`);
+  const answers = await imap.pipeline(commands);
+  items.forEach((item, i) => {
+    const { untagged, status: completion } = answers[i]!;
+    const line = untagged.find((answer) => /^\* \d+ FETCH /.test(answer)) ?? completion;
+    const body = line.replace(/^\* \d+ FETCH \((?:FLAGS \([^)]*\) )?/, "").replace(`UID ${uid} `, "");
+    // The section is repeated as the client wrote it, or nearly; what counts is what follows.
+    const cyrus = item.startsWith("BODY[") ? body.replace(/^BODY\[[^\]]*\] /, "") : body.slice(item.length + 1);
+    const ours = `${expected[i]})`;
+    if (cyrus !== ours) differences.push({ item, cyrus, ours });
+  });
   return differences;
 }
 

@@ -167,7 +167,7 @@ service lmtp {
 }
 service imap {
   process_limit = 4096
-  ${tuned ? "service_count = 1000\n  process_min_avail = 4" : ""}
+  ${tuned ? "service_count = 10000\n  process_min_avail = 4\n  client_limit = 20\n  idle_kill = 4s" : ""}
   unix_listener imap-master {
     user = ${mailUser}
   }

@@ -108,6 +108,20 @@ export class ImapConnection {
       this.#wire.write(parts[i + 1] ?? "");
     });
     this.#wire.write("\r\n");
+    return this.#completion(tag);
+  }
+
+  /** Sends many commands at once and reads their answers in order. */
+  async pipeline(texts: readonly string[]): Promise<ImapAnswer[]> {
+    const first = this.#tag + 1;
+    this.#tag += texts.length;
+    this.#wire.write(texts.map((text, i) => `t${first + i} ${text}\r\n`).join(""));
+    const answers: ImapAnswer[] = [];
+    for (let i = 0; i < texts.length; i++) answers.push(await this.#completion(`t${first + i}`));
+    return answers;
+  }
+
+  async #completion(tag: string): Promise<ImapAnswer> {
     const untagged: string[] = [];
     for (;;) {
       const line = await this.answer();

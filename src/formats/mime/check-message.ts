@@ -16,8 +16,8 @@ const cr = 13;
 
 /**
  * Checks octets as they stream by; the answer does not depend on how they are cut.
- * A header line is `name: ...` with printable ASCII (or 8-bit) octets in the name, a continuation, or, as the first
- * line, an mbox "From " line. A header line without line end is a fault, an absent body is not.
+ * A header line is `name: ...` with printable ASCII (or 8-bit) octets in the name, a continuation, or an mbox "From "
+ * line. A header line without line end is a fault, an absent body is not.
  */
 export class MessageChecker {
   readonly #reject8bit: boolean;
@@ -27,7 +27,6 @@ export class MessageChecker {
   #bare = false;
   #invalid = false;
   #eightBit = false;
-  #first = true;
   #from = 0;
   #headerSize = 0;
 
@@ -81,7 +80,7 @@ export class MessageChecker {
     if (c === 0x3a) {
       if (at === 0) this.#invalid = true;
       this.#state = "rest";
-    } else if (this.#first && c === 32 && at === 4 && this.#fromLine) this.#state = "rest";
+    } else if (c === 32 && at === 4 && this.#fromLine) this.#state = "rest";
     else if (c <= 32 || c === 127) {
       this.#invalid = true;
       if (c === lf) this.#lineEnd();
@@ -93,7 +92,6 @@ export class MessageChecker {
 
   #lineEnd(): void {
     if (this.#previous !== cr) this.#bare = true;
-    this.#first = false;
     this.#state = "lineStart";
   }
 

@@ -134,6 +134,28 @@ export class Parameters {
     return this.list.find((p) => p.nameEnd - p.nameStart === name.length && this.#is(p, name));
   }
 
+  /** The octets of the first NAME, or of an extended NAME* with its charset and language cut off (RFC 2231 §4). */
+  decoded(name: string): Buffer | undefined {
+    const { octets } = this.octets;
+    const plain = this.find(name);
+    if (plain !== undefined) return Buffer.from(octets.subarray(plain.valueStart, plain.valueEnd));
+    const extended = this.find(`${name}*`);
+    if (extended === undefined) return undefined;
+    let at = extended.valueStart;
+    for (let quotes = 0; quotes < 2 && at < extended.valueEnd; at++) if (octets[at] === 0x27) quotes++;
+    const out = Buffer.alloc(extended.valueEnd - at);
+    let length = 0;
+    while (at < extended.valueEnd) {
+      const high = hexDigit(octets[at + 1]!);
+      const low = hexDigit(octets[at + 2]!);
+      if (octets[at] === 0x25 && at + 2 < extended.valueEnd && high >= 0 && low >= 0) {
+        out[length++] = high * 16 + low;
+        at += 3;
+      } else out[length++] = octets[at++]!;
+    }
+    return out.subarray(0, length);
+  }
+
   #is({ nameStart }: Parameter, name: string): boolean {
     for (let i = 0; i < name.length; i++) {
       const c = this.octets.octets[nameStart + i]!;
@@ -227,6 +249,12 @@ export class Parameters {
       if ((c | 32) !== (d | 32)) return false;
     }
   }
+}
+
+function hexDigit(c: number): number {
+  if (c >= 0x30 && c <= 0x39) return c - 0x30;
+  const letter = c | 32;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 /** Reads the `*0`, `*12` or `*0*` of a name. @returns whether there is a section number */

@@ -184,11 +184,11 @@ export class HeaderFormatter {
     }
     if (cursor !== undefined && isWord("multipart", octets, found.type)) {
       parameters.read(cursor);
-      const boundary = parameters.find("boundary");
-      if (boundary !== undefined && boundary.valueEnd - boundary.valueStart <= maxBoundaryOctets) {
+      const boundary = parameters.decoded("boundary");
+      if (boundary !== undefined && boundary.length <= maxBoundaryOctets) {
         node.kind = partKind.multipart;
         node.inDigest = isWord("digest", octets, found.subtype);
-        node.boundary = Buffer.from(parameters.octets.octets.subarray(boundary.valueStart, boundary.valueEnd));
+        node.boundary = boundary;
         out.string(octets, found.subtype[0], found.subtype[1], false, true);
         node.basicEnd = node.extendedStart = out.length;
         out.octet(space);
