@@ -52,16 +52,14 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     if (!isValidNewName(name, rules.names)) refuse("badName");
     const place = placeOf(context, name);
     const existing = tx.entry(name);
+    if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
     if (!args.byServer) {
       // Who may not look it up is told nothing about it, but own names are no secret.
       const isVisible = existing !== undefined && (access.rights(name, existing.acl) & Right.lookup) !== 0;
       if (isVisible && !isPlaceholder(existing)) refuse("mailboxExists");
       requirePlace(context, name, place);
     }
-    if (existing !== undefined && !isPlaceholder(existing)) {
-      if (existing.type.includes("z", 1)) refuse("mailboxReserved");
-      refuse("mailboxExists");
-    }
+    if (existing !== undefined && !isPlaceholder(existing)) refuse("mailboxExists");
     const isAdmin = args.byServer || access.isAdminOf(name);
     if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
     if (args.partition !== undefined && !rules.partitions.has(args.partition)) refuse("badPartition");

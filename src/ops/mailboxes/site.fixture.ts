@@ -1,0 +1,222 @@
+/** For tests: a store in a throw-away directory, whose verbs run one at a time under a clock that stands still. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createHash } from "node:crypto";
+import type { MboxName, UserId } from "../../formats/ids.ts";
+import { type Database, openWriter } from "../../store/database.ts";
+import { isTombstone, type ListEntry, readEntries } from "../../store/list-entry.ts";
+import { StoreReader } from "../../store/reader/snapshot.ts";
+import { Tx } from "../../store/writer/tx.ts";
+import { Access, type Caller, defaultAclSettings } from "../acl/index.ts";
+import { MailError, type MailErrorCode } from "../errors.ts";
+import { defaultNameSettings, Namespace } from "../names/index.ts";
+import type { AuditNote } from "./audit.ts";
+import { mailboxIntents } from "./index.ts";
+import type { MailboxRules } from "./rules.ts";
+import { defaultSpecialUses } from "./special-use.ts";
+import { contextOf, type MailboxVerb } from "./verb.ts";
+
+export const name = (text: string): MboxName => text as MboxName;
+
+export const testRules: MailboxRules = {
+  names: { ...defaultNameSettings, altNamespace: false },
+  acl: defaultAclSettings,
+  partitions: new Set(["default", "second"]),
+  choosePartition: () => "default",
+  deleteMode: "delayed",
+  deleteUnsubscribe: false,
+  allowUserMoves: false,
+  allowAllSubscribe: false,
+  allowSetAcl: true,
+  anyoneUserAcl: true,
+  defaultAcl: "anyone\tlrs\t",
+  specialUses: defaultSpecialUses,
+  initialFlags: [],
+  toLower: true,
+  moveAllMessages: undefined,
+  groupExists: undefined,
+};
+
+/** `cyrus` administers; everybody else is a user of that name; "" is anonymous. */
+export function callerOf(user: string): Caller {
+  return { userId: user === "" ? undefined : (user as UserId), groups: [], isAdmin: user === "cyrus", sessionId: "s1" };
+}
+
+export class Site {
+  readonly rules: MailboxRules;
+  readonly db: Database;
+  tx: Tx;
+  /** Epoch seconds. */
+  now = 0x6b0454a8;
+  readonly audit: AuditNote["audit"][] = [];
+  private readonly directory: string;
+  private readonly partitions = new Map([
+    ["default", "/nonexistent"],
+    ["second", "/nonexistent2"],
+  ]);
+  private opened: StoreReader | undefined;
+
+  constructor(rules: Partial<MailboxRules> = {}) {
+    this.rules = { ...testRules, ...rules };
+    this.directory = mkdtempSync(join(tmpdir(), "ops-"));
+    this.db = openWriter(join(this.directory, "0.db"));
+    this.db.sqlite.exec("PRAGMA synchronous=OFF");
+    this.tx = this.openTx();
+  }
+
+  [Symbol.dispose](): void {
+    this.opened?.close();
+    this.db.close();
+    rmSync(this.directory, { recursive: true });
+  }
+
+  get reader(): StoreReader {
+    this.opened ??= new StoreReader(join(this.directory, "0.db"));
+    return this.opened;
+  }
+
+  /** Runs a verb to its end, each slice in a transaction of its own. @throws MailError */
+  ask<A, R>(user: string, verb: MailboxVerb<A, R>, args: A, slices = Number.POSITIVE_INFINITY): R {
+    const holder = {};
+    const started = this.slice(holder, () => verb.run(contextOf(this.tx, callerOf(user), this.rules), args));
+    if (typeof started !== "object" || started === null || !("next" in started)) return started;
+    for (let n = 0; n < slices; n++) {
+      const step = this.slice(holder, () => started.next());
+      if (step.done) return step.value;
+    }
+    throw new Error("cut");
+  }
+
+  /** "OK", or the code of the refusal. */
+  try<A, R>(user: string, verb: MailboxVerb<A, R>, args: A): "OK" | MailErrorCode {
+    try {
+      this.ask(user, verb, args);
+      return "OK";
+    } catch (error) {
+      if (error instanceof MailError) return error.code;
+      throw error;
+    }
+  }
+
+  /** As after a crash: memory is gone, and recovery has finished what was begun. */
+  recover(): void {
+    this.tx = this.openTx();
+    const handlers = mailboxIntents(this.rules);
+    for (const [id, kind, args] of this.db.all("SELECT id, kind, args FROM intent")) {
+      this.slice({}, () => {
+        handlers.get(kind as string)?.(this.tx, JSON.parse(args as string));
+        this.db.run("DELETE FROM intent WHERE id=?", id!);
+      });
+    }
+  }
+
+  /** Puts messages of so many octets into a mailbox. */
+  fill(mailbox: string, count: number, octets: number): void {
+    this.slice({}, () => {
+      const writer = this.tx.mailbox(this.entry(mailbox)!.mbox!);
+      for (let n = 0; n < count; n++) {
+        const uid = writer.header.lastUid + 1;
+        const modseq = this.tx.nextModseq(writer.header);
+        const guid = createHash("sha1").update(`${mailbox} ${uid}`).digest();
+        writer.insert(
+          { uid, flags: 0, modseq, lastUpdated: this.now, user: [0, 0, 0, 0] },
+          {
+            uid,
+            headerSizeOctets: 10,
+            internalDate: this.now,
+            internalDateNanos: 0,
+            sizeOctets: octets,
+            sentDate: this.now,
+            gmTime: this.now,
+            saveDate: this.now,
+            createdModseq: modseq,
+            cid: "0000000000000000",
+            guid,
+            cacheOffset: 0,
+            cacheLength: 0,
+            cacheCrc: 0,
+            cacheVersion: 0,
+            cacheGeneration: 1,
+            blobPlace: 0,
+          },
+        );
+      }
+      this.tx.quotaChanged(writer.header, 0, 0);
+    });
+  }
+
+  entry(mailbox: string): ListEntry | undefined {
+    return this.tx.entry(name(mailbox));
+  }
+
+  /** The ACL with blanks. */
+  acl(mailbox: string): string {
+    return (this.entry(mailbox)?.acl ?? "none").replaceAll("\t", " ").trim();
+  }
+
+  all(): ListEntry[] {
+    return readEntries(this.db, "", "\uffff", 1_000_000);
+  }
+
+  /** Names of all mailboxes, blank-separated. */
+  get names(): string {
+    return this.all()
+      .filter((entry) => !isTombstone(entry))
+      .map((entry) => entry.name)
+      .join(" ");
+  }
+
+  /** Use of a quota root as "octets messages folders". */
+  use(root: string): string {
+    const quota = this.tx.quota(name(root));
+    return quota ? `${quota.storageUsed} ${quota.messageUsed} ${quota.folderUsed}` : "none";
+  }
+
+  /** What every quota root ought to count, by adding up. Compare with `use`. */
+  recount(root: string): string {
+    const sums = [0, 0, 0];
+    for (const entry of this.all()) {
+      if (entry.mbox === undefined || this.tx.quotaRoot(entry.name) !== root) continue;
+      const { header } = this.tx.mailbox(entry.mbox);
+      sums[0]! += header.sizeOctets;
+      sums[1]! += header.exists;
+      sums[2]! += 1;
+    }
+    return sums.join(" ");
+  }
+
+  namespace(user: string): Namespace {
+    return new Namespace(this.rules.names, { userId: callerOf(user).userId, adminView: user === "cyrus" });
+  }
+
+  access(user: string): Access {
+    return new Access(callerOf(user), this.rules.acl, this.rules.names);
+  }
+
+  private openTx(): Tx {
+    return new Tx(this.db, {
+      partitions: this.partitions,
+      conversations: true,
+      deletedPrefix: this.rules.names.deletedPrefix,
+    });
+  }
+
+  private slice<T>(holder: object, work: () => T): T {
+    const { tx, db } = this;
+    tx.begin(holder, this.now * 1000);
+    db.run("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      tx.flush();
+      db.run("COMMIT");
+      for (const note of tx.takeChanges().notes) this.audit.push((note as AuditNote).audit);
+      return result;
+    } catch (error) {
+      db.run("ROLLBACK");
+      tx.rollback();
+      tx.takeChanges();
+      throw error;
+    }
+  }
+}
