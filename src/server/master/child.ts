@@ -196,7 +196,8 @@ function logExit(log: Log, child: Child, exit: ChildExit, ageSeconds: number): v
   const age = ageSeconds.toFixed(3);
   const who = `process type:${kind} name:${name} path:${programPath(command)} age:${age}s pid:${child.pid}`;
   if (exit.signal && child.wasTold(exit.signal)) log.debug(`${who} was killed`);
-  else if (exit.signal) log.err(`${who} signaled to death by signal ${constants.signals[exit.signal]} (${exit.signal})`);
+  else if (exit.signal)
+    log.err(`${who} signaled to death by signal ${constants.signals[exit.signal]} (${exit.signal})`);
   else if (exit.status === 0) log.debug(`${who} exited normally`);
   else if (exit.status === exitTemporary) log.debug(`${who} was killed`);
   else log.err(`${who} exited, status ${exit.status}`);
