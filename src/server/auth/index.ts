@@ -15,4 +15,4 @@ export type { LoginLogStyle } from "./login-log.ts";
 export { OperatorFiles } from "./operator-files.ts";
 export type { ExchangeStep, SaslExchange } from "./sasl-exchange.ts";
 export { type DenyEntry, formatUserDeny, matchesWildmat, matchesWildmatList, parseUserDeny } from "./user-deny.ts";
-export { splitUser, UserDatabase, userDatabasePath, UserLookup } from "./user-database.ts";
+export { splitUser, UserDatabase, userDatabasePath, UserLookup, type UserName } from "./user-database.ts";

@@ -156,7 +156,7 @@ export class Connection extends TimerNode {
     if (this.writable && !this.#securing) this.#stream.resume();
   }
 
-  /** Sends a last text, if given, and closes once the client has read all; at the latest after `lingerMs`. */
+  /** Sends a last text, if given, and closes once the client has read all; or has read nothing for `lingerMs`. */
   end(last?: Uint8Array): void {
     if (!this.open) return;
     if (last !== undefined) this.write(last);
@@ -256,7 +256,7 @@ export class Connection extends TimerNode {
         this.host.log.notice(`STARTTLS negotiation failed: ${this.peer}`);
         return this.destroy();
       case waits.linger:
-        return this.destroy();
+        return this.#checkLinger();
       case waits.stalled:
         return this.#checkStalled();
       case waits.login:
@@ -323,7 +323,7 @@ export class Connection extends TimerNode {
     this.#closed = true;
     this.#ending = true;
     this.#disarm();
-    this.telemetry?.close();
+    void this.telemetry?.close();
     if (this.#session?.closed !== undefined) this.host.guard(this, callClosed, this.#session);
     this.host.closed(this);
   }
@@ -351,6 +351,14 @@ export class Connection extends TimerNode {
     }
     this.#stalledLength = length;
     this.#arm(waits.stalled, stalledOutputMs);
+  }
+
+  /** A slow client may take its time for the last octets as long as it takes any. */
+  #checkLinger(): void {
+    const length = this.#stream.writableLength;
+    if (length === 0 || length === this.#stalledLength) return this.destroy();
+    this.#stalledLength = length;
+    this.#arm(waits.linger, lingerMs);
   }
 
   #mayStartLayer(bufferedOctets: number, what: string): boolean {

@@ -47,8 +47,12 @@ export class Telemetry {
     this.#append(`\n>${Math.floor(this.#now() / 1000)}>`, octets);
   }
 
-  close(): void {
-    this.#file.end();
+  /** Resolves when all is written, or never will be. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#file.once("close", () => resolve());
+      this.#file.end();
+    });
   }
 
   #append(head: string, octets: Uint8Array): void {

@@ -16,12 +16,14 @@ export const preLoginConnectionsPerAddress = 256;
 export const preLoginConnections = 4_096;
 /** Output the runtime holds for a client that does not read, before it ends the connection. Replies wait for `writable` far below it. */
 export const outputLimitOctets = 8 * 1024 * 1024;
-/** How long a connection may take to read the last octets after our side has said its last word. */
+/** After our side has said its last word: how long a client may read nothing before the connection is cut. */
 export const lingerMs = 10_000;
 /** A client that has not read any of the octets waiting for it for this long is gone or hostile. */
 export const stalledOutputMs = 300_000;
 /** After SIGTERM: time for sessions to finish the command at hand and say goodbye; then connections are destroyed. */
 export const shutdownGraceMs = 5_000;
+/** A retiring process ends its idle sessions evenly over this time: nobody waits long for new certificates, no stampede. */
+export const retireSpreadMs = 300_000;
 /** PROXY protocol header: version 1 is at most 107 octets, version 2 is 16 + length; more than this is refused. */
 export const proxyHeaderOctets = 4_096;
 /** A PROXY header must come at once: the proxy sends it before anything else. */

@@ -11,15 +11,13 @@ import type { Session } from "../connection/session.ts";
 import { reservedDescriptors, retireCheckMs, workerMemoryLimitOctets } from "../limits/limits.ts";
 import { HostAccess } from "../limits/tcp-wrappers.ts";
 import { ProcFiles, procDirectory } from "../proc/proc-files.ts";
+import { exitCode, startProgram } from "../program/start-program.ts";
 import { TlsContexts } from "../tls/tls-contexts.ts";
 import { hostSessions, type LoggedInSession } from "./host-sessions.ts";
 import { parseServiceOptions, type ServiceOptions, UsageError } from "./service-options.ts";
 import { StandardStreams } from "./standard-streams.ts";
 import { StatusChannel } from "./status-channel.ts";
 import { Worker } from "./worker.ts";
-
-/** sysexits numbers that programs of the suite use. */
-export const exitCodes = { usage: 64, software: 70, osError: 71, temporaryFailure: 75, config: 78 } as const;
 
 /** What a protocol gets to know about the process it runs in. */
 export interface WorkerContext {
@@ -73,12 +71,12 @@ export async function runWorker(
     options = parseServiceOptions(argv, program.ownFlags);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    return exit(exitCodes.usage, `${program.program}: ${error.message}`);
+    return exit(exitCode.usage, `${program.program}: ${error.message}`);
   }
   const service =
     process.env["CYRUS_SERVICE"] ?? (options.standalone ? program.program.replace(/^cyr_/, "") : undefined);
   if (service === undefined || service === "") {
-    return exit(exitCodes.software, `${program.program}: could not getenv(CYRUS_SERVICE); exiting`);
+    return exit(exitCode.software, `${program.program}: could not getenv(CYRUS_SERVICE); exiting`);
   }
   let config: Config;
   try {
@@ -86,15 +84,11 @@ export async function runWorker(
   } catch (error) {
     const text = `fatal error: ${(error as Error).message}`;
     createLog({ ident: service }).err(text);
-    return exit(exitCodes.config, text);
+    return exit(exitCode.config, text);
   }
-  applyUmask(config.umask);
-  const log = createLog({
-    ident: service,
-    prefix: config.syslog_prefix,
-    facility: config.syslog_facility,
-    debug: config.debug,
-  });
+  // Reads the file a second time, which costs a few milliseconds once: the first reading was for an error in the log,
+  // because nobody sees a service's stderr.
+  const { log } = startProgram(service, options.configFile);
   for (const notice of config.notices) log.notice(notice);
   for (const letter of options.hasNoEffect)
     log.notice(`-${letter} has no effect: a worker serves many sessions at once`);
@@ -105,7 +99,7 @@ export async function runWorker(
     started = await startWorker({ program, service, config, log, options });
   } catch (error) {
     log.err(`Fatal error: ${(error as Error).stack ?? String(error)}`);
-    return exit(exitCodes.temporaryFailure, `fatal error: ${(error as Error).message}`);
+    return exit(exitCode.tempFail, `fatal error: ${(error as Error).message}`);
   }
   await superviseProcess(started, log, options);
 }
@@ -199,7 +193,12 @@ async function superviseProcess(started: StartedWorker, log: Log, options: Servi
     worker.accept(new StandardStreams());
     worker.retire("standalone", { endSessions: false });
   } else {
-    listenOnPassedSocket(worker, log);
+    try {
+      listenOnPassedSocket(worker, log);
+    } catch (error) {
+      log.err(`Fatal error: cannot listen on the socket passed: ${(error as Error).message}`);
+      return exit(exitCode.osErr, "fatal error: cannot listen on the socket passed");
+    }
     watchForRetirement(worker);
   }
   // Nothing else may keep an idle worker alive: an unref'd status channel and timers do not.
@@ -207,7 +206,7 @@ async function superviseProcess(started: StartedWorker, log: Log, options: Servi
   await worker.finished;
   clearInterval(alive);
   await started.close();
-  exit(terminated ? exitCodes.temporaryFailure : 0);
+  exit(terminated ? exitCode.tempFail : 0);
 }
 
 function listenOnPassedSocket(worker: Worker, log: Log): void {
@@ -244,12 +243,6 @@ function watchForRetirement(worker: Worker): void {
 function fileStamp(file: string | undefined): string {
   const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
   return stat === undefined ? "" : `${stat.dev}/${stat.ino}/${stat.mtimeMs}/${stat.size}`;
-}
-
-/** Octal digits count, other characters are skipped, as in Cyrus. */
-function applyUmask(text: string): void {
-  const digits = text.replace(/[^0-7]/g, "");
-  if (digits !== "") process.umask(Number.parseInt(digits, 8) & 0o777);
 }
 
 /** `debug_command`, its first two %s-like words replaced by program and pid; run without a shell. */

@@ -8,7 +8,7 @@ import { canonicalAddress } from "../connection/peer.ts";
 import { readProxyHeader } from "../connection/proxy-reader.ts";
 import type { Session, ShutdownReason } from "../connection/session.ts";
 import { Telemetry } from "../connection/telemetry.ts";
-import { loginTimeoutMs, shutdownGraceMs } from "../limits/limits.ts";
+import { loginTimeoutMs, retireSpreadMs, shutdownGraceMs } from "../limits/limits.ts";
 import { PreLoginRegistry } from "../limits/pre-login.ts";
 import type { HostAccess } from "../limits/tcp-wrappers.ts";
 import { type ProcFiles, type ProcRecord, takeEndRequests } from "../proc/proc-files.ts";
@@ -101,7 +101,10 @@ export class Worker implements ConnectionHost {
       backlog,
       door: { duplicate: (from) => duplicate(from), close: closeDescriptor },
       onConnection: (socket) => this.accept(socket),
-      onError: (error) => this.log.err(`accept: ${error.message}`),
+      onError: (error) => {
+        this.log.err(`cannot listen: ${error.message}`);
+        this.retire("cannot listen");
+      },
     });
     this.#listeners.push(listener);
     this.#adjustListening();
@@ -196,7 +199,7 @@ export class Worker implements ConnectionHost {
     this.#stopListening();
     if (this.size === 0) return this.#finish();
     if (!endSessions) return;
-    const end = performance.now() + (this.#options.retireSpreadMs ?? 60_000);
+    const end = performance.now() + (this.#options.retireSpreadMs ?? retireSpreadMs);
     const step = (): void => {
       const turnsLeft = Math.max(1, Math.ceil((end - performance.now()) / 1_000));
       let quota = Math.ceil(this.size / turnsLeft);
