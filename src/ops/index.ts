@@ -1,6 +1,6 @@
 export { Access, type Caller, Right, type Rights } from "./acl/index.ts";
 export { MailError, type MailErrorCode, refusalText, refuse } from "./errors.ts";
-export { CallerMail, Mail, partitionRoots, storeDirectory, writerSocketPath } from "./mail.ts";
+export { CallerMail, Mail, partitionRoots, storeDirectory, type WriterDoor, writerSocketPath } from "./mail.ts";
 export type { AppendArgs, AppendResult } from "./messages/append.ts";
 export type { CopyArgs, CopyResult } from "./messages/copy.ts";
 export type { Delivered, DeliverArgs, DeliverTarget } from "./messages/deliver.ts";
@@ -8,6 +8,7 @@ export { type FlagArgs, namesOfUserBits, noFlags, systemFlagBit, systemFlagNames
 export type { MessageArgs } from "./messages/incoming.ts";
 export { flagMask, hasOwnSeenFlag, requireRights } from "./messages/message-box.ts";
 export * from "./messages/uid-ranges.ts";
+export { openProgramMail, programCaller, writerOptions } from "./program-mail.ts";
 export { type Rules, rulesOf } from "./rules.ts";
 export type { AuditNote } from "./verb.ts";
 export { intentTable, refusalOf, type VerbName, type Verbs, verbTable } from "./verbs.ts";

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import type { UniqueId } from "../formats/ids.ts";
 import {
+  type Answer,
   CacheReader,
   type ChangeListener,
   databasePath,
@@ -32,27 +33,41 @@ export function partitionRoots(config: Config): ReadonlyMap<string, string> {
   return new Map([...config.partitions].map(([name, { path }]) => [name, path] as const));
 }
 
+/** The way to the one writer: a connection to it, or the writer itself. */
+export interface WriterDoor {
+  /** Never rejects. */
+  ask(verb: string, args: unknown, caller: unknown, octets?: readonly Uint8Array[]): Promise<Answer>;
+  watch(box: UniqueId, listener: ChangeListener): () => void;
+  settle(): Promise<void>;
+  close(): void | Promise<void>;
+}
+
 /** A process's access to mail. One for each worker. */
 export class Mail {
   readonly rules: Rules;
   readonly messages: MessageReader;
   private readonly store: StoreReader;
-  private readonly client: StoreClient;
+  private readonly client: WriterDoor;
   private readonly partitions: ReadonlyMap<string, string>;
   private readonly listListeners = new Set<() => void>();
 
-  /** @throws Error when the store has never been opened by its writer */
-  constructor(config: Config) {
+  /**
+   * @param door default: the writer's socket
+   * @throws Error when the store has never been opened by its writer
+   */
+  constructor(config: Config, door?: WriterDoor) {
     this.rules = rulesOf(config);
     this.partitions = partitionRoots(config);
     this.store = new StoreReader(databasePath(storeDirectory(config), 0));
     this.messages = new MessageReader(this.store, this.partitions);
-    this.client = new StoreClient({
-      socketPath: writerSocketPath(config),
-      timeoutMs: STORE_TIMEOUT_MILLISECONDS,
-      onListChange: () => this.listChanged(),
-      onReconnect: () => this.listChanged(),
-    });
+    this.client =
+      door ??
+      new StoreClient({
+        socketPath: writerSocketPath(config),
+        timeoutMs: STORE_TIMEOUT_MILLISECONDS,
+        onListChange: () => this.listChanged(),
+        onReconnect: () => this.listChanged(),
+      });
   }
 
   /** Runs a synchronous step of a few milliseconds on one snapshot; nothing of it may be kept but plain values. */
@@ -103,9 +118,9 @@ export class Mail {
     return this.client.settle();
   }
 
-  close(): void {
-    this.client.close();
+  async close(): Promise<void> {
     this.store.close();
+    await this.client.close();
   }
 
   private listChanged(): void {

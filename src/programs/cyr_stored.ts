@@ -4,16 +4,7 @@ import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
 import type { AuditNote as MailboxAuditNote } from "../ops/mailboxes/index.ts";
-import {
-  type AuditNote,
-  intentTable,
-  partitionRoots,
-  refusalOf,
-  rulesOf,
-  storeDirectory,
-  verbTable,
-  writerSocketPath,
-} from "../ops/index.ts";
+import { type AuditNote, writerOptions, writerSocketPath } from "../ops/index.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
 import { type Changes, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
 
@@ -75,20 +66,10 @@ function openStore(
   log: Log,
   published: Parameters<typeof StoreWriter.open>[0]["published"],
 ): StoreWriter {
-  const rules = rulesOf(config);
   try {
     return StoreWriter.open({
-      directory: storeDirectory(config),
-      shard: 0,
-      partitions: partitionRoots(config),
-      conversations: config.conversations,
-      deletedPrefix: rules.names.deletedPrefix,
-      verbs: verbTable(rules),
-      intents: intentTable(rules),
-      log,
-      ident: name,
+      ...writerOptions(config, log, name),
       threads: true,
-      refusalOf,
       published,
       // Its next start moves the log into the database and recovers; until then workers wait and ask again.
       fatal: (error) => {

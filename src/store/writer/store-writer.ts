@@ -4,6 +4,7 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync, ftruncateSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Log } from "../../base/log.ts";
 import { syncFilesystem, tryFlock } from "../../base/native/index.ts";
@@ -36,6 +37,9 @@ export class WriterRunning extends Error {}
 export function databasePath(directory: string, shard: number): string {
   return join(directory, `${shard}.db`);
 }
+
+/** How long an orderly end waits for files to become durable. */
+const SETTLE_MILLISECONDS = 3_000;
 
 export class StoreWriter {
   readonly engine: GroupEngine;
@@ -139,7 +143,8 @@ export class StoreWriter {
       this.inline.close();
       this.inlineDb!.close();
     } else {
-      await this.settle();
+      // Files that cannot be written now are recovery's business.
+      await Promise.race([this.settle(), delay(SETTLE_MILLISECONDS, undefined, { ref: false })]);
       await Promise.all([this.endThread(this.fileThread), this.endThread(this.checkpointThread)]);
     }
     this.engine.stop();

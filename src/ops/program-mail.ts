@@ -1,0 +1,83 @@
+/** Mail for programs (cyr_quota, cyr_expire, ...): through the running writer, or, when there is none, with the store opened here under its lock. */
+import type { Log } from "../base/log.ts";
+import type { Config } from "../config/index.ts";
+import type { UniqueId } from "../formats/ids.ts";
+import {
+  type Answer,
+  type ChangeListener,
+  StoreWriter,
+  type StoreWriterOptions,
+  WriterRunning,
+} from "../store/index.ts";
+import type { Caller } from "./acl/index.ts";
+import { Mail, partitionRoots, storeDirectory, type WriterDoor } from "./mail.ts";
+import { rulesOf } from "./rules.ts";
+import { intentTable, refusalOf, verbTable } from "./verbs.ts";
+
+/** Programs are run by administrators: all rights that an administrator has. */
+export const programCaller = (name: string): Caller => ({
+  userId: undefined,
+  groups: [],
+  isAdmin: true,
+  sessionId: name,
+});
+
+/** @throws SchemaError, or an error of the filesystem */
+export function openProgramMail(config: Config, log: Log, name: string): Mail {
+  try {
+    return new Mail(config, new LocalWriter(StoreWriter.open({ ...writerOptions(config, log, name), threads: false })));
+  } catch (error) {
+    if (error instanceof WriterRunning) return new Mail(config);
+    throw error;
+  }
+}
+
+/** How every process of ours opens the store for writing, but for its threads. */
+export function writerOptions(config: Config, log: Log, ident: string): Omit<StoreWriterOptions, "threads"> {
+  const rules = rulesOf(config);
+  return {
+    directory: storeDirectory(config),
+    shard: 0,
+    partitions: partitionRoots(config),
+    conversations: config.conversations,
+    deletedPrefix: rules.names.deletedPrefix,
+    verbs: verbTable(rules),
+    intents: intentTable(rules),
+    log,
+    ident,
+    refusalOf,
+    published: () => {},
+    fatal: (error) => {
+      throw error;
+    },
+  };
+}
+
+class LocalWriter implements WriterDoor {
+  private readonly writer: StoreWriter;
+  private nextId = 1;
+
+  constructor(writer: StoreWriter) {
+    this.writer = writer;
+  }
+
+  ask(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
+    return new Promise((answer) => {
+      const id = this.nextId++;
+      this.writer.submit({ client: "program", id, verb, args, octets, caller, confirmed: id - 1, answer });
+    });
+  }
+
+  /** Nobody else changes anything while the lock is ours. */
+  watch(_box: UniqueId, _listener: ChangeListener): () => void {
+    return () => {};
+  }
+
+  settle(): Promise<void> {
+    return this.writer.settle();
+  }
+
+  close(): Promise<void> {
+    return this.writer.close();
+  }
+}
