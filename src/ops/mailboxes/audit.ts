@@ -1,18 +1,24 @@
 /**
- * Audit lines as data. A verb says what it did; the note reaches `GroupHooks.published` once the change is durable, and is logged there when `auditlog` is
- * on. Names and order of fields are what administrators' scripts know; values are not yet quoted for a log line.
+ * Audit lines of this folder: which fields an event has, and in which order, is what administrators' scripts know. They become `AuditNote`s of the
+ * transaction, which are written after the commit when `auditlog` is on.
  */
 
+export type MailboxEvent =
+  | "create"
+  | "delete"
+  | "rename"
+  | "partitionmove"
+  | "acl"
+  | "newquota"
+  | "rmquota"
+  | "setquota";
+
 export interface AuditLine {
-  readonly event: "create" | "delete" | "rename" | "partitionmove" | "acl" | "newquota" | "rmquota" | "setquota";
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly event: MailboxEvent;
+  /** In order; the session's id comes before them. */
+  readonly fields: Readonly<Record<string, string | number>>;
 }
 
-/** What verbs leave with `tx.note`. */
-export interface AuditNote {
-  readonly audit: AuditLine;
-}
-
-export function auditLine(event: AuditLine["event"], fields: Readonly<Record<string, string | number>>): AuditLine {
-  return { event, fields: Object.entries(fields).map(([name, value]) => [name, String(value)] as const) };
+export function auditLine(event: MailboxEvent, fields: AuditLine["fields"]): AuditLine {
+  return { event, fields };
 }

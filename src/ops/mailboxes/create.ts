@@ -1,6 +1,6 @@
 /** CREATE: RFC 3501 §6.3.3, with RFC 6154 §3 (USE) and RFC 4466 §2.3 (parameters). */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/list-entry.ts";
+import type { ListEntry } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import { isValidNewName, ownerOfName } from "../names/index.ts";
@@ -137,9 +137,6 @@ function make(context: VerbContext, { name, parent, partition, type, uses }: New
   tx.putEntry(entry);
   const root = tx.quotaRoot(name);
   if (root !== undefined) tx.addQuotaUse(root, 0, 0, 0, 1);
-  const { sessionId } = context.caller;
-  context.audit(
-    auditLine("create", { sessionid: sessionId, mailbox: name, uniqueid: uniqueId, uidvalidity: uidValidity }),
-  );
+  context.audit(auditLine("create", { mailbox: name, uniqueid: uniqueId, uidvalidity: uidValidity }));
   return requireLocal(entry);
 }

@@ -1,9 +1,16 @@
 /** DELETE and LOCALDELETE: RFC 3501 §6.3.4, with Cyrus's delayed deletion and deletion of whole users. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { childRange, keyOf } from "../../store/keys.ts";
-import { isTombstone, type ListEntry, readEntries } from "../../store/list-entry.ts";
+import {
+  childRange,
+  isTombstone,
+  keyOf,
+  type ListEntry,
+  removeSeenOfUser,
+  removeSubscription,
+  removeSubscriptionsOfUser,
+} from "../../store/index.ts";
+import { readEntries } from "../../store/list-entry.ts";
 import { readQuotas } from "../../store/quota-row.ts";
-import { removeSeenOfUser, removeSubscription, removeSubscriptionsOfUser } from "../../store/user-rows.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import {

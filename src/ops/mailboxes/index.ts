@@ -1,6 +1,5 @@
 import type { MboxName } from "../../formats/ids.ts";
-import type { VerbFunction } from "../../store/writer/group.ts";
-import type { IntentHandler } from "../../store/writer/recovery.ts";
+import type { IntentHandler, VerbFunction } from "../../store/index.ts";
 import { createMailbox } from "./create.ts";
 import { deleteMailbox, deleteUser } from "./delete.ts";
 import { TREE_INTENT, type TreeWork } from "./intent.ts";
@@ -52,7 +51,6 @@ export function mailboxIntents(rules: MailboxRules): Map<string, IntentHandler> 
   return new Map([[TREE_INTENT, finish]]);
 }
 
-export type { AuditLine, AuditNote } from "./audit.ts";
 export { type CreateArguments, type Created, mailboxTypes } from "./create.ts";
 export { type DeleteArguments, MAX_DELETED_COPIES } from "./delete.ts";
 export type { RenameArguments, Renamed } from "./rename.ts";

@@ -2,7 +2,7 @@
  * Work on trees that does not fit into one slice. An intent row says what has been begun; recovery finishes it. While the work goes on, the tree's root is
  * locked, so verbs that would put something below it wait. Work that fits into one slice needs no intent: it is atomic as it is.
  */
-import type { Tx } from "../../store/writer/tx.ts";
+import type { Tx } from "../../store/index.ts";
 import type { Caller } from "../acl/index.ts";
 
 export const TREE_INTENT = "mailboxes.tree";

@@ -2,9 +2,8 @@
  * Moving a mailbox to another partition. Its message files are called for in the new place, each from its file in the old one; the entry then names the
  * new partition, and the old directory goes when everything is written. Files that a cut leaves in the new place are written over by the next try.
  */
+import { COLD_SPAN, ColdBlock, Flag, HOT_SPAN, HotBlock } from "../../store/index.ts";
 import { blockId } from "../../store/keys.ts";
-import { COLD_SPAN, ColdBlock } from "../../store/records/cold.ts";
-import { Flag, HOT_SPAN, HotBlock } from "../../store/records/hot.ts";
 import { auditLine } from "./audit.ts";
 import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
 
@@ -12,7 +11,7 @@ import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
 const BLOCKS_A_SLICE = 5;
 
 export function* movePartition(context: VerbContext, entry: LocalEntry, partition: string): Sliced<void> {
-  const { tx, caller } = context;
+  const { tx } = context;
   const { mbox, uniqueId } = entry;
   const { lastUid, cacheGeneration } = tx.mailbox(mbox).header;
   tx.lock(mbox);
@@ -41,7 +40,6 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
   tx.doom(uniqueId, entry.partition, 0, tx.now);
   tx.unlock(mbox);
   const fields = {
-    sessionid: caller.sessionId,
     mailbox: entry.name,
     uniqueid: uniqueId,
     oldpart: entry.partition,

@@ -1,6 +1,6 @@
 /** Where a new or renamed mailbox would go: its nearest ancestor that exists, who may put something there, what it inherits. */
 import type { MboxName } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/list-entry.ts";
+import type { ListEntry } from "../../store/index.ts";
 import { ALL_STANDARD_RIGHTS, printAcl, Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import { isInboxName, ownerOfName, parentName } from "../names/index.ts";

@@ -1,8 +1,12 @@
 /** What changes with a user's name besides the names of mailboxes. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { ownerOf as storedOwner } from "../../store/keys.ts";
-import { addSubscription, readSubscriptions, removeSubscriptionsOfUser } from "../../store/user-rows.ts";
-import type { Tx } from "../../store/writer/tx.ts";
+import {
+  addSubscription,
+  ownerOf as storedOwner,
+  readSubscriptions,
+  removeSubscriptionsOfUser,
+  type Tx,
+} from "../../store/index.ts";
 import { entryRights, parseAcl, printAcl, withEntry } from "../acl/index.ts";
 import { isBelow, ownerOfName } from "../names/index.ts";
 import type { VerbContext } from "./verb.ts";

@@ -3,8 +3,8 @@
  * the own INBOX moves its messages; a whole user is renamed by an administrator, with `allowusermoves`.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, keyOf } from "../../store/keys.ts";
-import { isTombstone, type ListEntry, readEntries } from "../../store/list-entry.ts";
+import { childRange, isTombstone, keyOf, type ListEntry } from "../../store/index.ts";
+import { readEntries } from "../../store/list-entry.ts";
 import { readQuotas } from "../../store/quota-row.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";

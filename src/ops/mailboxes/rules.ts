@@ -1,6 +1,6 @@
 /** What imapd.conf says about mailboxes as wholes: creation, deletion, renaming, rights, subscriptions. */
 import type { Config } from "../../config/config.ts";
-import type { Tx } from "../../store/writer/tx.ts";
+import type { Tx } from "../../store/index.ts";
 import { type AclOptions, type AclSettings, aclFromOption, aclSettings } from "../acl/index.ts";
 import { type NameOptions, type NameSettings, nameSettings } from "../names/index.ts";
 import { type SpecialUses, specialUses } from "./special-use.ts";
@@ -12,6 +12,8 @@ export interface MailboxRules {
   readonly partitions: ReadonlySet<string>;
   /** For a mailbox without parent whose creator names none. Called once for each. */
   readonly choosePartition: () => string;
+  /** `auditlog`. */
+  readonly auditLog: boolean;
   readonly deleteMode: "immediate" | "delayed";
   readonly deleteUnsubscribe: boolean;
   readonly allowUserMoves: boolean;
@@ -37,6 +39,7 @@ export type MailboxOptions = NameOptions &
     Config,
     | "defaultpartition"
     | "partitions"
+    | "auditlog"
     | "delete_mode"
     | "delete_unsubscribe"
     | "allowusermoves"
@@ -69,6 +72,7 @@ export function mailboxRules(config: MailboxOptions, hooks: RuleHooks = {}): Mai
     partitions: new Set(config.partitions.keys()),
     choosePartition:
       config.defaultpartition === undefined && hooks.choosePartition ? hooks.choosePartition : () => fallback,
+    auditLog: config.auditlog,
     deleteMode: config.delete_mode,
     deleteUnsubscribe: config.delete_unsubscribe,
     allowUserMoves: config.allowusermoves,

@@ -27,7 +27,7 @@ export interface SetAclArguments {
 export const setAcl: MailboxVerb<SetAclArguments, void> = {
   name: "acl.set",
   run(context, { name, identifier: text, change, rights: letters }) {
-    const { tx, access, rules, caller } = context;
+    const { tx, access, rules } = context;
     const { legacy, implicitOwnerRights } = rules.acl;
     const entry = requireEntry(context, name, Right.admin);
     const isAdmin = access.isAdminOf(name);
@@ -60,7 +60,6 @@ export const setAcl: MailboxVerb<SetAclArguments, void> = {
     writer.touch();
     context.audit(
       auditLine("acl", {
-        sessionid: caller.sessionId,
         mailbox: name,
         uniqueid: entry.uniqueId,
         mbtype: entry.type,

@@ -1,8 +1,7 @@
 /** SETQUOTA: RFC 2087 §4.1, and the removal of a quota root, which no protocol offers. Administrators only. */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, keyOf } from "../../store/keys.ts";
-import { readQuotas, type QuotaRow } from "../../store/quota-row.ts";
-import type { Tx } from "../../store/writer/tx.ts";
+import { childRange, keyOf, type QuotaRow, type Tx } from "../../store/index.ts";
+import { readQuotas } from "../../store/quota-row.ts";
 import { refuse } from "../errors.ts";
 import { isPossibleName } from "../names/index.ts";
 import { type QuotaLimits, quotaResources } from "../quota/index.ts";

@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { MboxName, UserId } from "../../formats/ids.ts";
+import { isTombstone, type ListEntry, StoreReader, Tx } from "../../store/index.ts";
 import { type Database, openWriter } from "../../store/database.ts";
-import { isTombstone, type ListEntry, readEntries } from "../../store/list-entry.ts";
-import { StoreReader } from "../../store/reader/snapshot.ts";
-import { Tx } from "../../store/writer/tx.ts";
+import { readEntries } from "../../store/list-entry.ts";
 import { Access, type Caller, defaultAclSettings } from "../acl/index.ts";
 import { MailError, type MailErrorCode } from "../errors.ts";
 import { defaultNameSettings, Namespace } from "../names/index.ts";
-import type { AuditNote } from "./audit.ts";
+import type { AuditNote } from "../verb.ts";
 import { mailboxIntents } from "./index.ts";
 import type { MailboxRules } from "./rules.ts";
 import { defaultSpecialUses } from "./special-use.ts";
@@ -24,6 +23,7 @@ export const testRules: MailboxRules = {
   acl: defaultAclSettings,
   partitions: new Set(["default", "second"]),
   choosePartition: () => "default",
+  auditLog: true,
   deleteMode: "delayed",
   deleteUnsubscribe: false,
   allowUserMoves: false,
@@ -49,7 +49,7 @@ export class Site {
   tx: Tx;
   /** Epoch seconds. */
   now = 0x6b0454a8;
-  readonly audit: AuditNote["audit"][] = [];
+  readonly audit: AuditNote[] = [];
   private readonly directory: string;
   private readonly partitions = new Map([
     ["default", "/nonexistent"],
@@ -210,7 +210,7 @@ export class Site {
       const result = work();
       tx.flush();
       db.run("COMMIT");
-      for (const note of tx.takeChanges().notes) this.audit.push((note as AuditNote).audit);
+      for (const note of tx.takeChanges().notes) this.audit.push(note as AuditNote);
       return result;
     } catch (error) {
       db.run("ROLLBACK");

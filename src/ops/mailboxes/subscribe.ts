@@ -1,6 +1,6 @@
 /** SUBSCRIBE and UNSUBSCRIBE: RFC 3501 §6.3.6, §6.3.7. */
 import type { MboxName } from "../../formats/ids.ts";
-import { addSubscription, removeSubscription } from "../../store/user-rows.ts";
+import { addSubscription, removeSubscription } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import { isDeletedName, isPossibleName } from "../names/index.ts";

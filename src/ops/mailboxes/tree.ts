@@ -1,6 +1,6 @@
 /** Moving entries of the mailbox list, one at a time, with everything that hangs on a name: tombstone, history, owner, quota. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/list-entry.ts";
+import type { ListEntry } from "../../store/index.ts";
 import { inboxOf, ownerOfName } from "../names/index.ts";
 import { auditLine } from "./audit.ts";
 import { type LocalEntry, requireLocal, type VerbContext } from "./verb.ts";
@@ -41,7 +41,7 @@ export interface Move {
 
 /** Renames one entry. Its quota use goes from the root above the old name to the one above the new name. */
 export function moveEntry(context: VerbContext, { entry, to, changed = {} }: Move): ListEntry {
-  const { tx, caller, rules } = context;
+  const { tx, rules } = context;
   const oldRoot = tx.quotaRoot(entry.name);
   const folderModseq = tx.nextFolderModseq(entry.name);
   bury(context, entry, folderModseq);
@@ -62,7 +62,6 @@ export function moveEntry(context: VerbContext, { entry, to, changed = {} }: Mov
   moveUse(context, requireLocal(moved), oldRoot, tx.quotaRoot(to));
   context.audit(
     auditLine("rename", {
-      sessionid: caller.sessionId,
       oldmailbox: entry.name,
       newmailbox: to,
       uniqueid: entry.uniqueId,
@@ -86,7 +85,7 @@ export function moveUse(
 
 /** Removes a mailbox for good, leaving a tombstone under its name. */
 export function destroyEntry(context: VerbContext, entry: ListEntry): void {
-  const { tx, caller } = context;
+  const { tx } = context;
   const root = tx.quotaRoot(entry.name);
   const folderModseq = tx.nextFolderModseq(entry.name);
   if (entry.mbox !== undefined) {
@@ -95,5 +94,5 @@ export function destroyEntry(context: VerbContext, entry: ListEntry): void {
     tx.destroyMailbox(local);
   }
   bury(context, entry, folderModseq);
-  context.audit(auditLine("delete", { sessionid: caller.sessionId, mailbox: entry.name, uniqueid: entry.uniqueId }));
+  context.audit(auditLine("delete", { mailbox: entry.name, uniqueid: entry.uniqueId }));
 }

@@ -3,12 +3,11 @@
  * everything first, then writes; or refuses, and has written nothing. One that may change more than a slice holds is a generator.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/list-entry.ts";
-import type { VerbFunction } from "../../store/writer/group.ts";
-import type { Tx } from "../../store/writer/tx.ts";
+import type { ListEntry, Tx, VerbFunction } from "../../store/index.ts";
 import { Access, type Caller, Right, type Rights } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
-import type { AuditLine, AuditNote } from "./audit.ts";
+import type { AuditNote } from "../verb.ts";
+import type { AuditLine } from "./audit.ts";
 import type { MailboxRules } from "./rules.ts";
 
 export interface VerbContext {
@@ -36,7 +35,10 @@ export function verbFunction<A, R>(verb: MailboxVerb<A, R>, rules: MailboxRules)
 
 export function contextOf(tx: Tx, caller: Caller, rules: MailboxRules): VerbContext {
   const access = new Access(caller, rules.acl, rules.names);
-  return { tx, caller, access, rules, audit: (line) => tx.note({ audit: line } satisfies AuditNote) };
+  const audit = ({ event, fields }: AuditLine): void => {
+    if (rules.auditLog) tx.note({ audit: event, fields, sessionId: caller.sessionId } satisfies AuditNote);
+  };
+  return { tx, caller, access, rules, audit };
 }
 
 /** A mailbox that is here and whole. */

@@ -3,7 +3,7 @@
  * X-ANNOTATION-STORAGE are limited in KiB and counted in octets, MESSAGE and X-NUM-FOLDERS are counted as they are.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import type { QuotaRow } from "../../store/quota-row.ts";
+import type { QuotaRow } from "../../store/index.ts";
 import { refuse } from "../errors.ts";
 import { parentName } from "../names/index.ts";
 
