@@ -22,7 +22,7 @@ function script(steps: string): LogBuilder {
     else if (verb === "link") disk.link(a, b);
     else if (verb === "unlink") disk.unlink(a);
     else if (verb === "sync") disk.sync(a === "/" ? "" : a);
-    else if (verb === "syncfs") disk.sync("", "syncfs");
+    else if (verb === "syncfs") disk.sync(a, "syncfs");
     else if (verb === "begin") token = disk.syncBegin(a);
     else if (verb === "end") disk.syncEnd(token, Number(a));
     else throw new Error(`no such step: ${step}`);
@@ -74,6 +74,14 @@ test("names in a directory that did not reach the disk are not there", () => {
   assert.equal(after(build, dropAll), "");
   assert.equal(after(`${build}; sync /`, dropAll), "d/ d/f=");
   assert.equal(after(`${build}; sync d/f`, dropAll, ext4), "d/ d/f=");
+});
+
+test("syncfs covers one filesystem", () => {
+  const build = "mkdir a; mkdir b; create a/f; write a/f 0 x; create b/f; write b/f 0 y; sync /";
+  const mounts = { mounts: ["b"] };
+  assert.equal(after(`${build}; syncfs a`, dropAll, mounts), "a/ a/f=x b/");
+  assert.equal(after(`${build}; syncfs b`, dropAll, mounts), "a/ b/ b/f=y");
+  assert.equal(after(`${build}; syncfs b`, dropAll), "a/ a/f=x b/ b/f=y");
 });
 
 test("a rename happens or does not", () => {

@@ -15,6 +15,8 @@ import { FileNode } from "./file-node.ts";
 export interface DirectoryNode {
   readonly kind: "directory";
   readonly ino: number;
+  /** Name of the mount it is in, "" for the root's. */
+  readonly mount: string;
 }
 export interface SymlinkNode {
   readonly kind: "symlink";
@@ -52,6 +54,8 @@ export interface TreeEntry {
 export interface DiskOptions {
   /** As ext4 does: a sync of anything commits the journal, and with it all earlier names. Default false: strict POSIX. */
   readonly syncCoversAllNames?: boolean;
+  /** Directories right below the root that are filesystems of their own: syncfs of one does not cover the others. */
+  readonly mounts?: readonly string[];
   /** Syncs that are taken as not done, to show that they are needed. */
   readonly ignoreSync?: (sync: SyncBegin) => boolean;
   /** Files which are left out of the trees, such as the WAL-index, which is memory and not disk. */
@@ -75,7 +79,7 @@ export class DiskModel {
     this.options = options;
     const root = initial.find(({ path }) => path === "");
     if (!root) throw new Error("the initial tree lacks the root itself");
-    this.root = { kind: "directory", ino: root.ino };
+    this.root = { kind: "directory", ino: root.ino, mount: "" };
     for (const names of [this.durable, this.live]) names.set(this.root, new Map());
     this.directories.set(this.root.ino, this.root);
     for (const entry of initial) if (entry.path !== "") this.placeInitial(entry);
@@ -146,16 +150,22 @@ export class DiskModel {
   private placeInitial(entry: TreeEntry): void {
     const [directory, name] = this.parent(entry.path);
     let node: DiskNode | undefined;
-    if (entry.kind === "directory") node = this.newDirectory(entry.ino);
+    if (entry.kind === "directory") node = this.newDirectory(entry.ino, this.mountOf(entry.path));
     else if (entry.kind === "symlink") node = { kind: "symlink", ino: entry.ino, target: entry.target ?? "" };
     else {
-      node = this.files.get(entry.ino) ?? new FileNode(entry.ino, Buffer.from(entry.content ?? Buffer.alloc(0)));
+      node =
+        this.files.get(entry.ino) ??
+        new FileNode(entry.ino, this.mountOf(entry.path), Buffer.from(entry.content ?? Buffer.alloc(0)));
       this.files.set(entry.ino, node);
     }
     for (const names of [this.durable, this.live]) setEntries(names, [{ directory, name, node }]);
   }
-  private newDirectory(ino: number): DirectoryNode {
-    const directory: DirectoryNode = { kind: "directory", ino };
+  private mountOf(path: string): string {
+    const [top = ""] = path.split("/", 1);
+    return this.options.mounts?.includes(top) ? top : "";
+  }
+  private newDirectory(ino: number, mount: string): DirectoryNode {
+    const directory: DirectoryNode = { kind: "directory", ino, mount };
     this.directories.set(ino, directory);
     for (const names of [this.durable, this.live]) names.set(directory, new Map());
     return directory;
@@ -178,16 +188,17 @@ export class DiskModel {
 
   private changeNames(operation: NameOperation, index: number): void {
     if (operation.kind === "create" && operation.path === "") {
-      this.files.set(operation.ino, new FileNode(operation.ino));
+      this.files.set(operation.ino, new FileNode(operation.ino, ""));
       return;
     }
+    const mount = this.mountOf(operation.path);
     const [directory, name] = this.parent(operation.path);
     const entries: Entry[] = [];
     let target: DiskNode | undefined;
     if (operation.kind === "create") {
-      target = new FileNode(operation.ino);
+      target = new FileNode(operation.ino, mount);
       this.files.set(operation.ino, target);
-    } else if (operation.kind === "mkdir") target = this.newDirectory(operation.ino);
+    } else if (operation.kind === "mkdir") target = this.newDirectory(operation.ino, mount);
     else if (operation.kind === "symlink") target = { kind: "symlink", ino: operation.ino, target: operation.target };
     else if (operation.kind === "link") target = this.file(operation.ino);
     else if (operation.kind === "rename") {
@@ -205,18 +216,22 @@ export class DiskModel {
     const sync = this.open.get(token);
     this.open.delete(token);
     if (!sync || sync.dropped || sync.call === "sync_file_range" || this.options.ignoreSync?.(sync)) return 0;
-    const file = sync.call === "syncfs" ? undefined : this.files.get(sync.ino);
+    const file = this.files.get(sync.ino);
     const directory = this.directories.get(sync.ino);
     if (!file && !directory && sync.call !== "syncfs")
       throw new Error(`operation ${sync.index}: sync of unknown inode ${sync.ino}, ${sync.path}`);
+    const mount = directory?.mount ?? file?.mount ?? "";
+    const files = sync.call === "syncfs" ? [...this.dirty].filter((one) => one.mount === mount) : file ? [file] : [];
     if (errno !== 0) {
-      for (const one of file ? [file] : sync.call === "syncfs" ? this.dirty : []) one.condemn(sync.index);
+      for (const one of files) one.condemn(sync.index);
       return 0;
     }
     if (sync.call === "syncfs") {
       let covered = 0;
-      for (const one of this.dirty) covered += this.coverFile(one, sync.index);
-      return covered + this.coverNames((operation) => operation.index < sync.index);
+      for (const one of files) covered += this.coverFile(one, sync.index);
+      const inMount = ({ index, entries }: PendingNames): boolean =>
+        index < sync.index && entries.every((entry) => entry.directory.mount === mount);
+      return covered + this.coverNames(inMount);
     }
     const covered = file ? this.coverFile(file, sync.index) : 0;
     const coversName = ({ index, entries }: PendingNames): boolean =>

@@ -25,14 +25,17 @@ interface FileOperation {
 export class FileNode {
   readonly kind = "file";
   readonly ino: number;
+  /** Name of the mount it is in, "" for the root's. */
+  readonly mount: string;
   /** Content covered by syncs: `durable.subarray(0, durableSize)`; the buffer has room to grow. */
   private durable: Buffer;
   private durableSize: number;
   private liveSize: number;
   private pending: FileOperation[] = [];
 
-  constructor(ino: number, content: Buffer = Buffer.alloc(0)) {
+  constructor(ino: number, mount: string, content: Buffer = Buffer.alloc(0)) {
     this.ino = ino;
+    this.mount = mount;
     this.durable = content;
     this.durableSize = content.length;
     this.liveSize = content.length;
@@ -66,7 +69,7 @@ export class FileNode {
   }
   /** Pages that were written again since the failed sync go to disk whole; the others stay as they were: unknown. */
   private coverAroundCondemned(covered: FileOperation[]): number {
-    const whole = new FileNode(this.ino, Buffer.from(this.content()));
+    const whole = new FileNode(this.ino, this.mount, Buffer.from(this.content()));
     const rewritten = new Set<number>();
     for (const operation of covered) {
       whole.apply(operation);

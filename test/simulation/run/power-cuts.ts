@@ -23,6 +23,8 @@ export interface CutOptions {
   readonly disk?: DiskOptions;
   /** Places of the cuts, ascending, instead of random ones. */
   readonly cuts?: readonly number[];
+  /** Problems that are known and passed over, while others are looked for. */
+  readonly tolerate?: RegExp;
   /** Go on after a failure. Default: stop at the first. */
   readonly collect?: boolean;
   /** One state in so many also gets a second life after recovery. Default 3; 0: none. */
@@ -61,7 +63,9 @@ export async function powerCuts(recording: Recording, options: CutOptions): Prom
     materialise(tree, directory);
     const every = options.secondLifeEvery ?? 3;
     const again = every > 0 && done % every === 0;
-    const problems = await checkState(subject, directory, progress, again ? new Random(seed, 1000 + done) : undefined);
+    const life = again ? new Random(seed, 1000 + done) : undefined;
+    const all = await checkState(subject, directory, progress, life);
+    const problems = all.filter((problem) => !options.tolerate?.test(problem));
     done++;
     if (again) secondLives++;
     if (problems.length > 0) {

@@ -19,7 +19,11 @@ export interface RemovalReport extends SyncClass {
 }
 
 export function syncClass({ call, path }: SyncBegin): string {
-  return `${call} ${path === "" ? "." : path.replaceAll(/[0-9a-z]{20,}|[0-9a-f-]{32,}/g, "ID").replaceAll(/\d+/g, "N")}`;
+  const general = path
+    .replace(/uuid\/.\/.\//, "uuid/X/Y/")
+    .replaceAll(/[0-9a-z]{20,}|[0-9a-f-]{32,}/g, "ID")
+    .replaceAll(/\d+/g, "N");
+  return `${call} ${general === "" ? "." : general}`;
 }
 
 /** The kinds of syncs in a recording, with what each covered. */

@@ -3,6 +3,8 @@ import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { scratchDirectory } from "../disk/tree.ts";
+import type { ShimRule } from "../record/shim.ts";
+import { injectOne } from "../run/inject.ts";
 import { powerCuts } from "../run/power-cuts.ts";
 import { recordRun } from "../run/record-run.ts";
 import { subject } from "./store-subject.ts";
@@ -10,8 +12,10 @@ import { subject } from "./store-subject.ts";
 const scratch = scratchDirectory("store");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 const subjectModule = resolve(import.meta.dirname, "store-subject.ts");
+const state = join(scratch, "state");
 
-for (const seed of [1, 2, 3])
+/** 300 power cuts: one filesystem for all, and the spool on one of its own. */
+for (const [seed, mounts] of [[1, []] as const, [2, ["spool"]] as const, [3, []] as const])
   test(`the store survives every power cut, seed ${seed}`, async () => {
     const recording = await recordRun({
       directory: scratch,
@@ -20,7 +24,36 @@ for (const seed of [1, 2, 3])
       actions: 300,
       concurrency: 4,
     });
-    const report = await powerCuts(recording, { subject, seed, states: 100, directory: join(scratch, "state") });
+    assert.equal(recording.restarts, 0, recording.stderr);
+    const report = await powerCuts(recording, { subject, seed, states: 100, directory: state, disk: { mounts } });
     assert.deepEqual(report.failures, []);
     assert.ok(report.distinct > 50, `only ${report.distinct} different states`);
   });
+
+const injections: readonly (readonly [string, ...ShimRule[]])[] = [
+  ["the sync of a commit fails", { action: "fail", calls: ["fsync"], path: "*-wal", nth: 12, error: "EIO" }],
+  ["the log cannot be written", { action: "fail", calls: ["write"], path: "*-wal", nth: 60, error: "EIO" }],
+  [
+    "the disk is full for the log",
+    { action: "fail", calls: ["write"], path: "*-wal", nth: 60, times: 5, error: "ENOSPC" },
+  ],
+  ["a write of the log is cut short", { action: "short", calls: ["write"], path: "*-wal", nth: 61 }],
+  ["the sync of message files fails", { action: "fail", calls: ["syncfs"], nth: 3, error: "EIO" }],
+  [
+    "the disk is full for message files",
+    { action: "fail", calls: ["write", "open"], path: "spool/*", nth: 7, error: "ENOSPC" },
+  ],
+  ["the disk stays full", { action: "fail", calls: ["write"], nth: 300, times: 0, error: "ENOSPC" }],
+  ["the writer is killed", { action: "kill", nth: 700 }],
+];
+for (const [what, ...rules] of injections)
+  test(`the store loses nothing when ${what}`, async () => {
+    const run = { directory: scratch, subject, subjectModule, seed: 6, actions: 150, concurrency: 4, states: 20 };
+    assert.deepEqual(await injectOne(run, ...rules), []);
+  });
+
+test("the store loses nothing when the sync of message files fails and the writer is killed before it tries again", async () => {
+  const run = { directory: scratch, subject, subjectModule, seed: 6, actions: 900, concurrency: 4, states: 40 };
+  const fail: ShimRule = { action: "fail", calls: ["syncfs"], nth: 3, error: "EIO" };
+  assert.deepEqual(await injectOne(run, fail, { action: "kill", calls: ["fsync"], path: "*-wal", nth: 220 }), []);
+});
