@@ -1,7 +1,7 @@
 /** A real master: START, DAEMON, EVENTS, cyr_stored, pid file, background, and its end. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { isAlive, makeSite, processesOf, type Site, testEnvironment, until } from "./master-harness.ts";
@@ -220,9 +220,45 @@ test("the launcher: version, wrong flags, any directory, through links", (t) => 
   assert.match(run("-V").stdout, /^cyrus-imapd 3\.6\.1-Pasargad-\S+\n$/);
   assert.deepEqual([run("-d", "-D").status, run("-j", "0").status], [78, 78]);
   assert.match(run("-d", "-D").stderr, /Unable to be both debug and daemon mode/);
+  // Links to links, also relative ones, lead back to the checkout; Cyrus's own names and Debian's front end as well.
+  symlinkSync(launcher, site.file("cyr_master"));
+  symlinkSync("cyr_master", site.file("master"));
+  symlinkSync(resolve(launcher, "../launch"), site.file("cyrus"));
+  symlinkSync(resolve(launcher, "../launch"), site.file("cyr_nothing"));
+  for (const [name, ...args] of [
+    ["./master", "-V"],
+    ["./cyrus", "master", "-V"],
+  ] as const) {
+    const { stdout } = spawnSync(name, args, { cwd: site.dir, env: testEnvironment(site), encoding: "latin1" });
+    assert.match(stdout, /^cyrus-imapd 3\.6\.1-Pasargad-/);
+  }
+  const nothing = spawnSync(site.file("cyr_nothing"), { encoding: "latin1" });
+  assert.equal(nothing.status, 78);
+  assert.match(nothing.stderr, /^cyr_nothing: cyr_nothing is not part of this version/);
   const missing = run("-C", site.file("none"));
   assert.equal(missing.status, 78);
   assert.match(missing.stderr, /fatal error: can't open configuration file/);
+});
+
+test("every program has its link in bin", () => {
+  const links = new Set(readdirSync(resolve(launcher, "..")));
+  const programs = readdirSync(resolve(launcher, "../../src/programs")).filter((name) => /^cyr_\w+\.ts$/.test(name));
+  assert.deepEqual(
+    programs.map((name) => name.slice(0, -".ts".length)).filter((name) => !links.has(name)),
+    [],
+  );
+});
+
+test("services get no descriptor but their own", { skip: !existsSync("/proc/self/fd") }, async (t) => {
+  const site = makeSite(t);
+  const list = "ls /proc/self/fd | sort -n | tr '\\n' ' '";
+  site.conf(`DAEMON {\n d cmd="${saying(site, "daemon", `echo $(${list}) >> \${0%/*}/fds; exec sleep 1000`)}"\n}`);
+  await site.start().ready();
+  await until(
+    () => existsSync(site.file("fds")) && readFileSync(site.file("fds"), "latin1").endsWith("\n"),
+    "the list",
+  );
+  assert.match(readFileSync(site.file("fds"), "latin1"), /^0 1 2 3\n$/); // 3 is the directory that ls reads
 });
 
 test("metrics are written when they are asked for", async (t) => {

@@ -162,6 +162,8 @@ test("SIGHUP adds, removes and moves services; others keep their sockets", forei
   await site.logged(/Services reconfigured\. 3 out of \d+ \(max \d+\) services structures and 0 out of/);
   assert.match(site.log(), /got SIGHUP/);
   assert.match(site.log(), /cannot find executable for service 'broken'.* -- ignored/);
+  // The processes of before were sent SIGHUP, by which these die.
+  await until(() => before.every((pid) => pid === master.pid || !isAlive(pid)), "the end of the old processes");
   for (const [name, path] of [
     ["keep", keep],
     ["added", added],
@@ -171,8 +173,6 @@ test("SIGHUP adds, removes and moves services; others keep their sockets", forei
   }
   assert.equal(statSync(keep!).ino, inode);
   await assert.rejects(ask(gone!), { code: "ECONNREFUSED" });
-  // The processes of before were sent SIGHUP, by which these die.
-  await until(() => before.every((pid) => pid === master.pid || !isAlive(pid)), "the end of the old processes");
   site.conf("SERVICES {\n bad-name cmd=x listen=y\n}");
   master.signal("SIGHUP");
   await site.logged(/bad character.* -- ignored/);

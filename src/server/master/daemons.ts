@@ -19,6 +19,7 @@ export class Daemons {
   readonly #daemons = new Map<string, Daemon>();
   /** Dismissed by SIGHUP; they may take a while to go. */
   #leaving: LongRunning[] = [];
+  #ending = false;
 
   constructor(host: LongRunningHost, places: ProgramPlaces) {
     this.#host = host;
@@ -31,7 +32,7 @@ export class Daemons {
     const commands = entries.map((entry) => this.#commandOf(entry)); // all are looked for before any is started
     for (const [i, entry] of entries.entries()) {
       const command = commands[i];
-      if (!entry.wait || !command) continue;
+      if (!entry.wait || !command || this.#ending) continue;
       const process = this.#make(entry, command);
       this.#daemons.set(entry.name, { entry, process });
       const failure = await process.startAndWait();
@@ -79,6 +80,7 @@ export class Daemons {
 
   /** No daemon starts again. Gives the processes that may be stopped together with the services: all but `wait=y`. */
   giveUp(): Child[] {
+    this.#ending = true;
     for (const { process } of this.#daemons.values()) process.giveUp();
     const others = [...this.#daemons.values()].filter(({ entry }) => !entry.wait).map(({ process }) => process);
     return [...others, ...this.#leaving].flatMap(({ child }) => (child ? [child] : []));

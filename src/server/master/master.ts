@@ -1,6 +1,7 @@
 /** The supervisor: what it starts in which order, what SIGHUP changes, and how everything ends. Never in the data path. */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { ReadinessWatcher } from "../../base/native/index.ts";
@@ -39,6 +40,8 @@ export interface Graces {
 
 /** Workers give their sessions five seconds to say goodbye; the writer finishes its group and checkpoints. */
 const defaultGraces: Graces = { serviceMs: 7_000, waitDaemonMs: 3_000, writerMs: 10_000 };
+/** A reload that waits for a slow name server must not hold up the end. */
+const reloadGraceMs = 1_000;
 const janitorMs = 10_000;
 
 export class Master {
@@ -86,6 +89,7 @@ export class Master {
     const conf = this.#read("start");
     for (const { text, file, line } of conf.warnings) this.#log.warning(`${file}:${line}: ${text}`);
     await this.#services.open(conf.services, { bindErrorsFatal: this.#settings.config.master_bind_errors_fatal });
+    if (this.#stopping) return this.#services.close();
     await this.#daemons.startWaited(conf.daemons);
     if (this.#stopping) return;
     this.#log.notice("ready for work");
@@ -105,7 +109,11 @@ export class Master {
       this.#state = "hung up while starting";
       return Promise.resolve();
     }
-    this.#reloads = this.#reloads.then(() => this.#reload());
+    this.#reloads = this.#reloads
+      .then(() => this.#reload())
+      .catch((error: unknown) => {
+        this.#log.err(`SIGHUP could not be obeyed: ${error instanceof Error ? error.stack : error}`);
+      });
     return this.#reloads;
   }
 
@@ -117,7 +125,7 @@ export class Master {
     this.#events.stop();
     this.#services.close();
     this.#watcher.close();
-    await this.#reloads;
+    await Promise.race([this.#reloads, delay(reloadGraceMs)]);
     this.#services.close();
     const { serviceMs, waitDaemonMs, writerMs } = { ...defaultGraces, ...this.#settings.graces };
     const children = [...this.#services.children, ...this.#daemons.giveUp(), ...this.#shortLived];

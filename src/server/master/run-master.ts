@@ -1,9 +1,9 @@
 /** The whole life of the process cyr_master: flags, files, background, signals, exit status. */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { systemClock } from "../../base/clock.ts";
 import { createLog, type Log } from "../../base/log.ts";
-import { duplicate, replaceDescriptor } from "../../base/native/index.ts";
+import { duplicate, NativeError, replaceDescriptor, setCloseOnExec } from "../../base/native/index.ts";
 import {
   type Config,
   ConfigError,
@@ -32,6 +32,7 @@ export async function runMaster(
 ): Promise<never> {
   let log = createLog({ ident: "master", prefix: effectiveSyslogPrefix(undefined, process.env) });
   const terminal = new Terminal();
+  closeInheritedOnExec();
   let pidFile: PidFile | undefined;
   let master: Master | undefined;
   try {
@@ -105,10 +106,25 @@ function takePlace(options: MasterOptions, config: Config, terminal: Terminal): 
   }
 }
 
+/** Descriptors that whoever started us has left open are no business of our children. */
+function closeInheritedOnExec(): void {
+  for (const name of readdirSync("/proc/self/fd")) {
+    const fd = Number(name);
+    try {
+      if (fd > 2) setCloseOnExec(fd, true);
+    } catch (error) {
+      // The directory itself was open while it was read.
+      if (!(error instanceof NativeError && error.code === "EBADF")) throw error;
+    }
+  }
+}
+
 /** `ended` resolves when a signal has told master to end and all its children are gone. */
 function obeySignals(master: Master, log: Log): { readonly ended: Promise<void>; ending(): boolean } {
   const { promise, resolve: done } = Promise.withResolvers<void>();
   let ending = false;
+  // Everybody's mail depends on this process: after a fault of one of its callbacks the others go on.
+  process.on("uncaughtException", (error) => log.err(`Fatal error, going on: ${error.stack ?? error.message}`));
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
     process.on(signal, () => {
       if (ending) return;
