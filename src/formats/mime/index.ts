@@ -1,8 +1,11 @@
 /** Messages as octets: scanning, the cache record, header fields, sections, decoding. Pure; see README.md. */
 export * from "./addresses.ts";
+export { type BaseSubject, baseSubject } from "./base-subject.ts";
+export { charsetDecoder, decodeText } from "./charset.ts";
 export * from "./check-message.ts";
 export { type ParsedDate, parseDate } from "./date.ts";
-export { FieldSet, fieldNameHash, headerFields } from "./header-fields.ts";
+export { decodeExtendedValue, decodeWords } from "./encoded-words.ts";
+export { FieldSet, fieldNameHash, headerFields, unfold } from "./header-fields.ts";
 export * as limits from "./limits.ts";
 export {
   type CacheItem,
@@ -26,3 +29,4 @@ export {
 } from "./record.ts";
 export { bulkyFields, type ScannedMessage } from "./record-builder.ts";
 export { MessageScanner, type ScanOptions, scanMessage } from "./scanner.ts";
+export { decodeTransfer, type TransferDecoder, transferDecoder } from "./transfer-decoding.ts";
