@@ -58,6 +58,8 @@ export class Connection extends TimerNode {
   /** Present once TLS is up. */
   tls: TlsInfo | undefined = undefined;
   telemetry: Telemetry | undefined = undefined;
+  /** Set by protocols that have one; names the telemetry file with `telemetry_bysessionid`. */
+  sessionId: string | undefined = undefined;
   /** While true, telemetry and debug output show `[redacted]` for what the client sends. Set around credentials. */
   secret = false;
   /** Free for the worker: the process file's state. */
@@ -94,7 +96,8 @@ export class Connection extends TimerNode {
   /** TLS from the first octet: the session is made when the handshake is done. */
   serveAfterTls(createSession: () => Session): void {
     this.#createSession = createSession;
-    this.startTls(undefined);
+    // A client's first octets may have come together with the PROXY header: they belong to the handshake.
+    this.#beginTls(undefined);
   }
 
   /** The client as log lines and process files show it: `name [ip]`, `[ip]`, or `[local]` for a Unix socket. */
@@ -200,9 +203,12 @@ export class Connection extends TimerNode {
    * @param bufferedOctets octets the session itself still holds from the client
    */
   startTls(reply: Uint8Array | undefined, bufferedOctets = 0): void {
+    if (this.#mayStartLayer(bufferedOctets, "STARTTLS")) this.#beginTls(reply);
+  }
+
+  #beginTls(reply: Uint8Array | undefined): void {
     const options = this.host.tlsOptions();
     if (options === undefined) throw new Error("TLS is not configured");
-    if (!this.#mayStartLayer(bufferedOctets, "STARTTLS")) return;
     this.#securing = true;
     this.#arm(waits.handshake, tlsHandshakeTimeoutMs);
     this.#startLayer(reply, () => {

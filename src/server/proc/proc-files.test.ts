@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLog } from "../../base/log.ts";
-import { listProcs, listProcsLater, ProcFiles, procDirectory, takeEndRequests } from "./proc-files.ts";
+import { listProcs, listProcsLater, ProcFiles, procDirectory, sweepProcs, takeEndRequests } from "./proc-files.ts";
 import { formatProcLine, parseProcLine } from "./proc-line.ts";
 
 const state = { service: "imap", clientHost: "[192.0.2.1]", userid: "fred", mailbox: "user.fred", command: "" };
@@ -33,7 +33,8 @@ test("files come late or when flushed, are listed, and go", async () => {
   assert.deepEqual(await listProcsLater(directory), listed);
   // A process that is gone: no pid is that high.
   writeFileSync(join(directory, "99999999.1"), formatProcLine(state));
-  assert.deepEqual(listProcs(directory, { sweep: true }), listed);
+  assert.deepEqual(listProcs(directory), listed);
+  sweepProcs(directory);
   assert.deepEqual(readdirSync(directory), [`${process.pid}.7`]);
   writeFileSync(join(directory, `${process.pid}.7.end`), "");
   assert.deepEqual(takeEndRequests(directory), [7]);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -34,6 +35,8 @@ export class ProcFiles {
   #dirty = new Set<ProcRecord>();
   #timer: NodeJS.Timeout | undefined;
   #complained = false;
+  /** The timer must not hold on to the session that happened to start it. */
+  readonly #outside = AsyncLocalStorage.snapshot();
 
   constructor(directory: string, log: Log, pid = process.pid) {
     this.#directory = directory;
@@ -77,7 +80,7 @@ export class ProcFiles {
     if (record.dirty) return;
     record.dirty = true;
     this.#dirty.add(record);
-    this.#timer ??= setTimeout(() => this.#writeSome(), coalesceMs).unref();
+    this.#timer ??= this.#outside(() => setTimeout(() => this.#writeSome(), coalesceMs).unref());
   }
 
   #writeSome(): void {
@@ -130,14 +133,13 @@ export interface ListedProc extends ProcState {
   readonly pid: number;
 }
 
-/** All sessions of all processes. Files of processes that are gone are left out, and removed when `sweep` is given. */
-export function listProcs(directory: string, options: { sweep?: boolean } = {}): ListedProc[] {
+/** All sessions of all processes; files of processes that are gone are left out. */
+export function listProcs(directory: string): ListedProc[] {
   const listed: ListedProc[] = [];
   const alive = new Map<number, boolean>();
   for (const name of readNames(directory)) {
     const proc = listOne(directory, name, alive);
-    if (typeof proc === "object") listed.push(proc);
-    else if (proc === "stale" && options.sweep) rmSync(join(directory, name), { force: true });
+    if (proc !== undefined) listed.push(proc);
   }
   return listed.sort((a, b) => a.pid - b.pid || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
 }
@@ -153,9 +155,21 @@ export async function listProcsLater(directory: string): Promise<ListedProc[]> {
       sliceEnd = performance.now() + sliceMs;
     }
     const proc = listOne(directory, name, alive);
-    if (typeof proc === "object") listed.push(proc);
+    if (proc !== undefined) listed.push(proc);
   }
   return listed;
+}
+
+/** Removes what processes left behind that ended without cleaning up. */
+export function sweepProcs(directory: string): void {
+  const alive = new Map<number, boolean>();
+  for (const name of readNames(directory)) {
+    const match = /^(\d{1,10})(?:\.\d{1,15})?(?:\.new|\.end)?$/.exec(name);
+    if (match === null) continue;
+    const pid = Number(match[1]);
+    if (!alive.has(pid)) alive.set(pid, isAlive(pid));
+    if (!alive.get(pid)) rmSync(join(directory, name), { force: true });
+  }
 }
 
 /** A worker looks for this file beside `PID.N` on SIGUSR2 and ends the session. @returns false when there is no such session */
@@ -179,14 +193,14 @@ export function takeEndRequests(directory: string, pid = process.pid): number[] 
   return numbers;
 }
 
-function listOne(directory: string, name: string, alive: Map<number, boolean>): ListedProc | "stale" | "other" {
+function listOne(directory: string, name: string, alive: Map<number, boolean>): ListedProc | undefined {
   const match = /^(\d{1,10})(?:\.\d{1,15})?$/.exec(name);
-  if (match === null) return "other";
+  if (match === null) return undefined;
   const pid = Number(match[1]);
   if (!alive.has(pid)) alive.set(pid, isAlive(pid));
-  if (!alive.get(pid)) return "stale";
+  if (!alive.get(pid)) return undefined;
   const state = readState(join(directory, name));
-  return state === undefined ? "other" : { name, pid, ...state };
+  return state === undefined ? undefined : { name, pid, ...state };
 }
 
 function readNames(directory: string): string[] {

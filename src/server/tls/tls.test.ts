@@ -134,6 +134,18 @@ test("implicit TLS: the greeting comes inside; nonsense instead of a handshake e
   assert.ok(lines.some((text) => text.startsWith("STARTTLS negotiation failed: [127.0.0.1]")));
 });
 
+test("implicit TLS behind a proxy: the handshake may come in one piece with the PROXY header", async () => {
+  const { port, connections } = start("", { implicitTls: true, proxyProtocol: true });
+  const plain = connectPlain(port, "127.0.0.1");
+  plain.cork();
+  plain.write("PROXY TCP4 192.0.2.7 198.51.100.1 1234 993\r\n");
+  const socket = connect({ socket: plain, rejectUnauthorized: false });
+  after(() => socket.destroy());
+  process.nextTick(() => plain.uncork());
+  assert.equal(await line(socket), "hello");
+  assert.equal(connections[0]!.peer, "[192.0.2.7]");
+});
+
 test("client certificates: verified, none, foreign, required", async () => {
   const optional = start(`tls_client_ca_file: ${file("ca.pem")}`);
   assert.equal((await startTls(optional.port, { cert: alice.cert, key: alice.key })).greeting, "secured alice");

@@ -10,7 +10,7 @@ import type { Connection } from "../connection/connection.ts";
 import type { Session } from "../connection/session.ts";
 import { reservedDescriptors, retireCheckMs, workerMemoryLimitOctets } from "../limits/limits.ts";
 import { HostAccess } from "../limits/tcp-wrappers.ts";
-import { ProcFiles, procDirectory } from "../proc/proc-files.ts";
+import { ProcFiles, procDirectory, sweepProcs } from "../proc/proc-files.ts";
 import { exitCode, startProgram } from "../program/start-program.ts";
 import { TlsContexts } from "../tls/tls-contexts.ts";
 import { hostSessions, type LoggedInSession } from "./host-sessions.ts";
@@ -101,6 +101,7 @@ export async function runWorker(
     log.err(`Fatal error: ${(error as Error).stack ?? String(error)}`);
     return exit(exitCode.tempFail, `fatal error: ${(error as Error).message}`);
   }
+  sweepProcs(procDirectory({ procPath: config.proc_path, configDirectory: config.configdirectory }));
   await superviseProcess(started, log, options);
 }
 
@@ -138,7 +139,11 @@ export async function startWorker({ program, service, config, log, ...more }: St
     procDirectory: directory,
     hostAccess: new HostAccess(log),
     telemetryDirectory: config.configdirectory,
-    keepAliveMs: config.tcp_keepalive ? (config.tcp_keepalive_idle || 0) * 1_000 : undefined,
+    telemetryBySessionId: config.telemetry_bysessionid,
+    showsLoginsAtOnce: config.maxlogins_per_user > 0 || config.maxlogins_per_host > 0,
+    keepAlive: config.tcp_keepalive
+      ? { idle: config.tcp_keepalive_idle, interval: config.tcp_keepalive_intvl, count: config.tcp_keepalive_cnt }
+      : undefined,
     maxSessions: sessionCap(process.env["PASARGAD_MAXCHILD_SHARE"]),
     ...more.overrides,
   });

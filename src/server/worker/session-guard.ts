@@ -23,6 +23,11 @@ export class SessionGuard<S> {
     }
   }
 
+  /** Runs something of the process's own (a listener, a timer) that must not carry along the session that happens to be current. */
+  outside<T>(work: () => T): T {
+    return this.#storage.exit(work);
+  }
+
   /** The session on whose behalf the code now running was started. */
   current(): S | undefined {
     return this.#storage.getStore();

@@ -3,6 +3,8 @@
  * costs one store: the node stays in its slot, and when the slot comes up the node is filed again.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
+
 /** What can wait on a wheel. The fields belong to the wheel; a connection extends this class so that it needs no object of its own. */
 export class TimerNode {
   /** Milliseconds on the wheel's clock; 0 when not armed. */
@@ -20,6 +22,8 @@ export class TimerWheel {
   readonly #now: () => number;
   readonly #heads: (TimerNode | undefined)[] = Array.from({ length: slots }, () => undefined);
   readonly #onError: (error: unknown) => void;
+  /** The wheel's own timer must not hold on to the session that happened to start it. */
+  readonly #outside = AsyncLocalStorage.snapshot();
   /** The next tick to be worked off. */
   #tick: number;
   #interval: NodeJS.Timeout | undefined;
@@ -54,7 +58,7 @@ export class TimerWheel {
     if (filed) this.#unlink(node);
     node.deadlineMs = deadline;
     this.#link(node);
-    this.#interval ??= setInterval(() => this.advance(), this.#tickMs).unref();
+    this.#interval ??= this.#outside(() => setInterval(() => this.advance(), this.#tickMs).unref());
   }
 
   disarm(node: TimerNode): void {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocketOptions } from "node:tls";
 import type { Log } from "../../base/log.ts";
-import { closeDescriptor, duplicate } from "../../base/native/index.ts";
+import { closeDescriptor, duplicate, setOption } from "../../base/native/index.ts";
 import { Connection, type ConnectionHost } from "../connection/connection.ts";
 import { canonicalAddress } from "../connection/peer.ts";
 import { readProxyHeader } from "../connection/proxy-reader.ts";
@@ -16,6 +16,11 @@ import { Listener } from "./listener.ts";
 import { SessionGuard } from "./session-guard.ts";
 import { type StatusChannel, statusCodes } from "./status-channel.ts";
 import { TimerWheel } from "./timer-wheel.ts";
+
+// Linux numbers.
+const IPPROTO_TCP = 6;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
 
 export interface WorkerOptions {
   /** cyrus.conf entry name: the daemon of hosts.allow, the service of process files. */
@@ -31,11 +36,15 @@ export interface WorkerOptions {
   readonly proxyProtocol?: boolean;
   readonly procFiles?: ProcFiles | undefined;
   readonly procDirectory?: string | undefined;
+  /** Process files are written at login, not a second later: other processes count logins by them. */
+  readonly showsLoginsAtOnce?: boolean;
   readonly hostAccess?: HostAccess | undefined;
   /** Where `log/USER` directories are looked for; absent: no telemetry. */
   readonly telemetryDirectory?: string | undefined;
-  /** Idle time before TCP keepalive probes; absent: off. */
-  readonly keepAliveMs?: number | undefined;
+  /** Telemetry files are named by session id instead of process and number. */
+  readonly telemetryBySessionId?: boolean;
+  /** TCP keepalive, seconds and a count; 0 leaves the system's value. Absent: off. */
+  readonly keepAlive?: { readonly idle: number; readonly interval: number; readonly count: number } | undefined;
   /** Most concurrent sessions; more wait in the kernel's queue. */
   readonly maxSessions?: number | undefined;
   readonly preLogin?: { readonly perAddress?: number; readonly inAll?: number };
@@ -134,8 +143,7 @@ export class Worker implements ConnectionHost {
     this.#status?.send(statusCodes.connectionMulti);
     this.#status?.sessions(this.size);
     this.#adjustListening();
-    if (address !== "" && this.#options.keepAliveMs !== undefined)
-      socket.setKeepAlive?.(true, this.#options.keepAliveMs);
+    if (address !== "") this.#setKeepAlive(socket);
     connection.setLoginTimeout(this.#options.loginTimeoutMs ?? loginTimeoutMs);
     if (!this.#options.proxyProtocol) return this.#admit(connection);
     readProxyHeader(connection, (error) => {
@@ -162,7 +170,9 @@ export class Worker implements ConnectionHost {
     }
     this.describe(connection, {});
     const record = connection.procRecord as ProcRecord | undefined;
-    if (record !== undefined && connection.userid !== "") this.#options.procFiles?.flush(record);
+    if (record !== undefined && connection.userid !== "" && this.#options.showsLoginsAtOnce) {
+      this.#options.procFiles?.flush(record);
+    }
   }
 
   /** Shows in the process file what a session is doing. Cheap: written at most once a second. */
@@ -267,13 +277,24 @@ export class Worker implements ConnectionHost {
     });
   }
 
+  #setKeepAlive(socket: Partial<Socket>): void {
+    const { keepAlive } = this.#options;
+    if (keepAlive === undefined) return;
+    socket.setKeepAlive?.(true, keepAlive.idle * 1_000);
+    const fd = (socket as { _handle?: { fd?: number } })._handle?.fd;
+    if (fd === undefined || fd < 0) return;
+    if (keepAlive.interval > 0) setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepAlive.interval);
+    if (keepAlive.count > 0) setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, keepAlive.count);
+  }
+
   #openTelemetry(connection: Connection): void {
     const { telemetryDirectory, service } = this.#options;
     if (telemetryDirectory === undefined || connection.telemetry !== undefined) return;
+    const bySessionId = this.#options.telemetryBySessionId ? connection.sessionId : undefined;
     connection.telemetry = Telemetry.open({
       configDirectory: telemetryDirectory,
       userid: connection.userid,
-      fileName: `${service}-${process.pid}.${connection.number}`,
+      fileName: `${service}-${bySessionId ?? `${process.pid}.${connection.number}`}`,
       onError: (error) => this.log.err(`telemetry of ${connection.userid}: ${error.message}`),
     });
   }
@@ -288,7 +309,7 @@ export class Worker implements ConnectionHost {
     if (this.#state !== "serving") return;
     for (const listener of this.#listeners) {
       if (full) listener.stop();
-      else listener.start();
+      else this.#guard.outside(() => listener.start());
     }
     if (full !== this.#reportedFull) this.#status?.send(full ? statusCodes.unavailable : statusCodes.available);
     this.#reportedFull = full;
