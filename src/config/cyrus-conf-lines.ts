@@ -8,7 +8,7 @@
  *     name,key := [A-Za-z0-9]+
  *     value    := '"' any-but-quote* '"'  |  non-blank-run
  *
- * `#` begins a comment anywhere, also inside quotes. There are no continuation lines, includes or escapes.
+ * Only the first section of a name counts. `#` begins a comment anywhere, also inside quotes. There are no continuation lines, includes or escapes.
  */
 import { ConfigError } from "./error.ts";
 
@@ -66,6 +66,7 @@ export function readCyrusConfLines(octets: Uint8Array, { file, collect }: LinesO
   const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
   /** undefined: outside of sections; "skip": in a section we do not know. */
   let section: SectionName | "skip" | undefined;
+  const seen = new Set<SectionName>();
   let openedAt = 0;
   let number = 0;
   for (const physical of text.split("\n")) {
@@ -75,7 +76,7 @@ export function readCyrusConfLines(octets: Uint8Array, { file, collect }: LinesO
       const line = withoutComment(physical, file, number);
       if (line === "") continue;
       if (section === undefined) {
-        section = openSection(line, warn);
+        section = openSection(line, seen, warn);
         openedAt = number;
       } else if (line.startsWith("}")) {
         section = undefined;
@@ -106,7 +107,11 @@ function withoutComment(physical: string, file: string, number: number): string 
 }
 
 /** The section that a line outside of sections opens, if it opens one. */
-function openSection(line: string, warn: (text: string) => void): SectionName | "skip" | undefined {
+function openSection(
+  line: string,
+  seen: Set<SectionName>,
+  warn: (text: string) => void,
+): SectionName | "skip" | undefined {
   const [, word = "", between = "", brace = "", after = ""] = /^([A-Za-z0-9]*)([^{]*)(\{?)(.*)$/.exec(line) ?? [];
   if (brace === "") {
     warn("this line is outside of any section and is ignored; a section begins with a line such as SERVICES {");
@@ -123,8 +128,11 @@ function openSection(line: string, warn: (text: string) => void): SectionName | 
     const meant = sectionNames.find((name) => name === upper || `${name}S` === upper || name === `${upper}S`);
     warn(`section '${word}' is unknown and is ignored${meant === undefined ? "" : `; did you mean ${meant}?`}`);
   }
+  const isRepeated = known !== undefined && seen.has(known);
+  if (isRepeated) warn(`a second section ${known} is ignored, as in Cyrus; move its entries into the first`);
+  if (known !== undefined) seen.add(known);
   if (isClosed) return undefined;
-  return known ?? "skip";
+  return isRepeated ? "skip" : (known ?? "skip");
 }
 
 type Args = { readonly name: string; readonly args: ReadonlyMap<string, string> };
@@ -145,7 +153,7 @@ function parseEntry(line: string, file: string, number: number, warn: (text: str
     if (count > MAX_ARGUMENTS) fail("too many arguments", `${MAX_ARGUMENTS} are allowed`);
     const key = wordAt(line, at);
     at += key.length;
-    if (line[at] !== "=" || key === "") {
+    if (line[at] !== "=") {
       const character = at < line.length ? printable(line[at]!) : "end of line";
       fail(`bad character '${character}' in argument`, 'write KEY=VALUE or KEY="VALUE", without blanks around the =');
     }

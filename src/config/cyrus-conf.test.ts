@@ -25,17 +25,27 @@ function errorOf(text: string): string {
 }
 
 describe("sections", () => {
-  test("have a capital first letter, come in any order and more than once", () => {
-    const conf = parse("Daemon {\n d cmd=d\n}\nStart {\n a cmd=a\n}\nSERVICES {\n}\nSTART {\n b cmd=b\n  }\n");
+  test("have a capital first letter, and come in any order", () => {
+    const conf = parse("Daemon {\n d cmd=d\n}\n  Start   {  # x\n a cmd=a\n\n  b cmd=b\n  }\n");
     assert.deepEqual(
       conf.start.map(({ name, line }) => `${name} ${line}`),
-      ["a 5", "b 10"],
+      ["a 5", "b 7"],
     );
     assert.deepEqual(
       conf.daemons.map(({ name }) => name),
       ["d"],
     );
     assert.deepEqual(conf.warnings, []);
+  });
+
+  // Cyrus 3.6.1 reads the first START, SERVICES, ... of a file and passes over any further one in silence.
+  test("of one name count once", () => {
+    const text = "START {\n a cmd=a\n}\nEVENTS { }\nSTART {\n b bad-key\n}\nEVENTS {\n c cmd=c\n}\n";
+    assert.deepEqual([parse(text).start.length, parse(text).events.length], [1, 0]);
+    assert.deepEqual(warningsOf(text), [
+      "5: a second section START is ignored, as in Cyrus; move its entries into the first",
+      "8: a second section EVENTS is ignored, as in Cyrus; move its entries into the first",
+    ]);
   });
 
   test("that are unknown are passed over, with a warning", () => {
@@ -77,6 +87,7 @@ describe("lines", () => {
       ['a cmd="x # y"', 'configuration file c: missing " on line 2 (2)'],
       [`a cmd=x${" y=1".repeat(64)}`, "configuration file c: too many arguments on line 2 (2)"],
       [`a cmd=${"x".repeat(4096)}`, "configuration file c: line 2 is too long (2)"],
+      ["a = x", "configuration file c: bad character 'end of line' in argument on line 2 (2)"],
       ["a cmd=x\x01", "configuration file c: control character in argument on line 2 (2)"],
     ];
     for (const [line, error] of cases) assert.equal(errorOf(`START {\n${line}\n}\n`), error, line);
