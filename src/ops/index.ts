@@ -5,7 +5,7 @@ export type { AppendArgs, AppendResult } from "./messages/append.ts";
 export type { CopyArgs, CopyResult } from "./messages/copy.ts";
 export type { Delivered, DeliverArgs, DeliverTarget } from "./messages/deliver.ts";
 export { type FlagArgs, namesOfUserBits, noFlags, systemFlagBit, systemFlagNames } from "./messages/flags.ts";
-export type { MessageArgs } from "./messages/incoming.ts";
+export { type ArrivalTime, type MessageArgs, messageArgs, takeIn } from "./messages/incoming.ts";
 export { flagMask, hasOwnSeenFlag, requireRights } from "./messages/message-box.ts";
 export * from "./messages/uid-ranges.ts";
 export { openProgramMail, programCaller, writerOptions } from "./program-mail.ts";

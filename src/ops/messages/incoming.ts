@@ -1,4 +1,6 @@
 /** A message on its way to the writer: what a worker found out about it, as arguments and attachments of a request. */
+import { hash } from "node:crypto";
+import { type ScannedMessage, scanMessage } from "../../formats/mime/index.ts";
 import type { IncomingMessage } from "../../store/index.ts";
 
 /** Goes as JSON. The attachments of a message are its cache record and, unless it is staged, its octets. */
@@ -42,4 +44,35 @@ export function incomingMessage(
     content: content ? { octets: content } : { staged: args.staged! },
   };
   return { message, next: at + (content ? 2 : 1) };
+}
+
+/** Layout of the cache record that `scanMessage` makes; a row says which one its record has. */
+const CACHE_VERSION = 1;
+
+/** When the message came, for INTERNALDATE. */
+export interface ArrivalTime {
+  /** Epoch seconds. */
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+/** Arguments of a scanned message; `guid` is the SHA-1 of its octets in hex. */
+export function messageArgs(scanned: ScannedMessage, guid: string, arrival: ArrivalTime, staged?: string): MessageArgs {
+  return {
+    sizeOctets: scanned.size,
+    headerSizeOctets: scanned.headerSize,
+    guid,
+    internalDate: arrival.seconds,
+    internalDateNanos: arrival.nanos,
+    sentDate: scanned.sentdate ?? arrival.seconds,
+    gmTime: scanned.date ?? arrival.seconds,
+    cacheVersion: CACHE_VERSION,
+    staged,
+  };
+}
+
+/** A message that is in memory as a whole: arguments and attachments for "messages.append" and "messages.deliver". */
+export function takeIn(octets: Uint8Array, arrival: ArrivalTime): { args: MessageArgs; attachments: Uint8Array[] } {
+  const scanned = scanMessage(octets);
+  return { args: messageArgs(scanned, hash("sha1", octets, "hex"), arrival), attachments: [scanned.cache, octets] };
 }
