@@ -14,10 +14,10 @@ export { type Finding, formatFinding } from "./finding.ts";
 /**
  * @param config loaded without a service
  * @param cyrusConf parsed in mode "reload", so that all errors are at hand
- * @returns in the order of kinds, each kind in the order of the files
+ * @returns in the order of the files and of their lines, imapd.conf first
  */
 export function lintConfiguration(config: Config, cyrusConf: CyrusConf, services: Services): readonly Finding[] {
-  return [
+  const findings = [
     ...unknownSettings(config, cyrusConf),
     ...config.settingNotices.map(({ text, file, line }) => ({ text, file, line })),
     ...startFindings(config),
@@ -29,6 +29,9 @@ export function lintConfiguration(config: Config, cyrusConf: CyrusConf, services
     ...lintEvents(cyrusConf),
     ...mismatchedSockets(config, cyrusConf),
   ];
+  const files = [config.file, ...[...config.settings.values()].map(({ file }) => file), cyrusConf.file];
+  const rank = new Map([...new Set(files)].map((file, index) => [file, index]));
+  return findings.toSorted((a, b) => (rank.get(a.file) ?? 0) - (rank.get(b.file) ?? 0) || a.line - b.line);
 }
 
 function startFindings(config: Config): readonly Finding[] {

@@ -67,8 +67,8 @@ test("values of services and channels are checked before they fail to start", ()
 
 test("options without effect, and old names", () => {
   assert.deepEqual(lint("mboxlist_db: flat\ntls_cert_file: /x"), [
-    "i:4: Option 'tls_cert_file' is deprecated in favor of 'tls_server_cert' since version 2.5.0.",
     "i:3: Option 'mboxlist_db' is accepted without effect: the data is kept in the embedded database, whatever format is named here",
+    "i:4: Option 'tls_cert_file' is deprecated in favor of 'tls_server_cert' since version 2.5.0.",
   ]);
 });
 
@@ -80,8 +80,8 @@ test("partitions inside each other", () => {
     "i:4: metapartition-b (/p) is the same directory as partition-default (/p); give each a directory of its own",
   ]);
   assert.deepEqual(lint("partition-b: /"), [
-    "i:2: partition-default (/p) lies inside partition-b (/); give each a directory of its own",
     "i:1: configdirectory (/cd) lies inside partition-b (/); give each a directory of its own",
+    "i:2: partition-default (/p) lies inside partition-b (/); give each a directory of its own",
   ]);
 });
 
