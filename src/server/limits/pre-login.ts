@@ -21,6 +21,7 @@ export class PreLoginRegistry<C> {
    * @returns the connection that must be ended to make room, if any
    */
   add(connection: C, address: string): C | undefined {
+    if (this.#all.has(connection)) return undefined;
     let ofAddress = this.#addresses.get(address);
     if (ofAddress === undefined) this.#addresses.set(address, (ofAddress = new Set()));
     let victim: C | undefined;

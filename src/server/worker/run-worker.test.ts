@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,6 +97,41 @@ test("share 1, raised by master; SIGHUP retires and exits 0", async () => {
   first.on("end", () => first.destroy());
   assert.match(await readAll(second), /bye retire/);
   assert.deepEqual(await running.exited, [0, null]);
+});
+
+test("a crash in a timer ends its session, not the process; one session can be ended from outside", async () => {
+  const running = spawnWorker();
+  await told(running, statusCodes.available);
+  const [victim, bystander] = [connect(running.port, "127.0.0.1"), connect(running.port, "127.0.0.1")];
+  await Promise.all([once(victim, "data"), once(bystander, "data")]);
+  victim.write("crash\r\n");
+  assert.equal(await readAll(victim), "");
+  bystander.write("still here\r\n");
+  assert.equal(String((await once(bystander, "data"))[0]), "still here\r\n");
+  const procs = join(directory, "proc");
+  mkdirSync(procs, { recursive: true });
+  // One of the two, whichever was accepted last; the other is gone.
+  for (const number of [1, 2]) writeFileSync(join(procs, `${running.child.pid}.${number}.end`), "");
+  running.child.kill("SIGUSR2");
+  assert.equal(await readAll(bystander), "bye ended\r\n");
+  running.child.kill("SIGTERM");
+  assert.deepEqual(await running.exited, [75, null]);
+});
+
+test("started by systemd: the socket is descriptor 3", async () => {
+  const fd = openListener({ type: "stream", address: { family: "ipv4", address: "127.0.0.1", port: 0 } });
+  const address = localAddress(fd);
+  const script = 'LISTEN_PID=$$ exec "$@"';
+  const child = spawn("/bin/sh", ["-c", script, "sh", process.execPath, program, "-C", conf], {
+    stdio: ["ignore", "ignore", "inherit", fd],
+    env: { ...process.env, CYRUS_SERVICE: "echo", LISTEN_FDS: "1", PASARGAD_LOG: "file:/dev/null" },
+  });
+  closeDescriptor(fd);
+  after(() => child.kill("SIGKILL"));
+  const client = connect(address.family === "unix" ? 0 : address.port, "127.0.0.1");
+  await once(client, "data");
+  child.kill("SIGTERM");
+  assert.equal(await readAll(client), "bye terminate\r\n");
 });
 
 test("without CYRUS_SERVICE: 70; with -U30: 64; without configuration: 78", async () => {

@@ -162,8 +162,10 @@ export class Worker implements ConnectionHost {
   }
 
   identityChanged(connection: Connection): void {
+    void connection.telemetry?.close();
+    connection.telemetry = undefined;
     if (connection.userid === "") {
-      this.#preLogin.add(connection, connection.address);
+      this.#preLogin.add(connection, connection.address)?.destroy();
     } else {
       this.#preLogin.remove(connection);
       this.#openTelemetry(connection);
@@ -228,6 +230,7 @@ export class Worker implements ConnectionHost {
   async terminate(): Promise<void> {
     if (this.#state !== "terminating") {
       this.#state = "terminating";
+      clearTimeout(this.#retireTimer);
       this.#stopListening();
       this.#endAll("terminate");
       if (this.size === 0) this.#finish();
@@ -289,7 +292,7 @@ export class Worker implements ConnectionHost {
 
   #openTelemetry(connection: Connection): void {
     const { telemetryDirectory, service } = this.#options;
-    if (telemetryDirectory === undefined || connection.telemetry !== undefined) return;
+    if (telemetryDirectory === undefined) return;
     const bySessionId = this.#options.telemetryBySessionId ? connection.sessionId : undefined;
     connection.telemetry = Telemetry.open({
       configDirectory: telemetryDirectory,
