@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { openSocket, sendDatagram } from "../../src/base/native/index.ts";
 import {
@@ -305,4 +305,38 @@ test("SIGHUP retires a worker: its session goes on, a new worker takes what come
   old.socket.end("quit\r\n");
   assert.equal((await waiting).greeting, young.greeting);
   await until(() => !isAlive(Number(old.greeting.split(" ")[2])), "the end of the old worker");
+});
+
+test("the worker runtime under master: cap, retirement, a killed worker, goodbye at the end", async (t) => {
+  const site = makeSite(t);
+  const fixture = resolve(import.meta.dirname, "../../src/server/worker/fixtures/echo-worker.ts");
+  writeFileSync(join(site.programs, "cyr_echod.ts"), `import ${JSON.stringify(fixture)};\n`);
+  const path = site.file("socket");
+  site.conf(`SERVICES {\n echo cmd="echod -C ${site.file("imapd.conf")}" listen="${path}" prefork=1 maxchild=2\n}`);
+  const master = site.start();
+  await master.ready();
+  const [one, two] = [await open(path), await open(path)];
+  assert.equal(one.greeting, "hello");
+  const workers = (): number[] => processesOf(site).filter((pid) => pid !== master.pid);
+  const [first] = workers();
+  assert.equal(workers().length, 1); // full is no reason for another one
+  const waiting = open(path);
+  one.socket.destroy();
+  const three = await waiting;
+  master.signal("SIGHUP");
+  await site.logged(/Services reconfigured/);
+  const four = open(path); // both sessions are still the old worker's until they are ended by its retirement
+  two.socket.destroy();
+  three.socket.destroy();
+  await four;
+  await until(() => !isAlive(first!), "the end of the old worker");
+  const [second] = workers();
+  process.kill(second!, "SIGKILL");
+  await until(() => !isAlive(second!), "its end");
+  const five = await open(path);
+  let last = "";
+  five.socket.on("data", (piece) => (last += piece.toString("latin1")));
+  assert.equal(await master.stop(), 0);
+  await until(() => last.includes("bye terminate"), "the goodbye");
+  assert.deepEqual(processesOf(site), []);
 });
