@@ -12,6 +12,7 @@ import type { Expected } from "../workload/expected.ts";
 import { Progress, reportLine } from "../workload/progress.ts";
 import { defaultScript, Script } from "../workload/script.ts";
 import type { Subject } from "../workload/subject.ts";
+import { keepRecording } from "./keep.ts";
 import type { Recording } from "./record-run.ts";
 
 export interface CutOptions {
@@ -74,6 +75,7 @@ export async function powerCuts(recording: Recording, options: CutOptions): Prom
     }
   }
   rmSync(directory, { recursive: true, force: true });
+  if (failures.length > 0) keepRecording(recording, options);
   return { states: done, distinct: distinct.size, secondLives, acknowledged: progress.acknowledged, failures };
 }
 

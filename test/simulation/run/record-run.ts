@@ -14,6 +14,8 @@ export interface Recording {
   readonly operations: readonly Operation[];
   /** The directory as the program left it. */
   readonly root: string;
+  /** The log file. */
+  readonly log: string;
   readonly stderr: string;
   /** How often the program was started again after the store failed or a rule killed it. */
   readonly restarts: number;
@@ -60,7 +62,7 @@ export async function recordRun({
     if (end.code === 0 || restarts === maximumRestarts) break;
     restarts++;
   }
-  return { initial, operations: readLog(log), root, stderr, restarts };
+  return { initial, operations: readLog(log), root, log, stderr, restarts };
 }
 
 interface End {
