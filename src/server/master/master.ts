@@ -5,7 +5,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { ReadinessWatcher } from "../../base/native/index.ts";
-import { type Config, ConfigError, type CyrusConf, type Entry, loadCyrusConf } from "../../config/index.ts";
+import {
+  type Config,
+  ConfigError,
+  type CyrusConf,
+  type Entry,
+  type EventEntry,
+  loadCyrusConf,
+} from "../../config/index.ts";
 import { Child, type ChildKind, type ChildOptions, programPath, stopChildren } from "./child.ts";
 import { type ProgramPlaces, resolveCommand } from "./commands.ts";
 import { Daemons } from "./daemons.ts";
@@ -95,7 +102,7 @@ export class Master {
     this.#log.notice("ready for work");
     this.#services.balance();
     this.#daemons.startOthers(conf.daemons);
-    this.#events.schedule(conf.events);
+    this.#events.schedule(this.#possible(conf.events));
     this.#startTimers();
     const hungUp = this.#state === "hung up while starting";
     this.#state = "running";
@@ -140,6 +147,19 @@ export class Master {
     return loadCyrusConf({ mode, ...(cyrusConf !== undefined && { path: cyrusConf }) });
   }
 
+  /** The events whose program there is; the others are logged now, not every time they would have run. */
+  #possible(entries: readonly EventEntry[]): EventEntry[] {
+    return entries.filter((entry) => {
+      const command = resolveCommand(entry.cmd, this.#settings.places);
+      if (command.kind === "absent") this.#logAbsent(entry, command.program);
+      return command.kind !== "absent";
+    });
+  }
+
+  #logAbsent({ name }: Entry, program: string): void {
+    this.#log.notice(`${name}: ${program} is not part of this version, entry disabled`);
+  }
+
   /** One after the other; the first that fails ends the start. */
   async #runStart(conf: CyrusConf): Promise<void> {
     for (const entry of conf.start) {
@@ -153,7 +173,7 @@ export class Master {
   async #runOnce(kind: Extract<ChildKind, "START" | "EVENT">, entry: Entry): Promise<"normal" | "failed" | "absent"> {
     const command = resolveCommand(entry.cmd, this.#settings.places);
     if (command.kind === "absent") {
-      this.#log.notice(`${entry.name}: ${command.program} is not part of this version, entry disabled`);
+      this.#logAbsent(entry, command.program);
       return "absent";
     }
     if (command.kind === "missing") {
@@ -183,7 +203,7 @@ export class Master {
     const keepOthers = conf.errors.length > 0;
     await this.#services.reload(conf.services, keepOthers);
     this.#daemons.reload(conf.daemons, keepOthers);
-    this.#events.schedule(conf.events);
+    this.#events.schedule(this.#possible(conf.events));
     const [services, daemons] = [this.#services.openSockets, this.#daemons.count];
     this.#log.notice(
       `Services reconfigured. ${services} out of ${services} (max ${services}) services structures and ` +
