@@ -56,6 +56,7 @@ function bench(text: string, more: Partial<AuthenticatorOptions> = {}): Bench {
   const host: ConnectionHost = {
     wheel: new TimerWheel({ onError: assert.ifError }),
     log,
+    loginTimeoutMs: 60_000,
     tlsOptions: () => undefined,
     guard: (_connection, call, ...args) => void call(...args),
     identityChanged: () => {},
@@ -183,6 +184,7 @@ test("what is offered", () => {
   assert.equal(offered("allowplaintext: yes"), `PLAIN LOGIN ${scram}`);
   assert.equal(offered("allowplaintext: yes\ntls_required: yes"), "");
   assert.equal(offered("tls_required: yes", { tls }), `PLAIN LOGIN ${plus}`);
+  assert.equal(offered("allowplaintext: yes\nsasl_minimum_layer: 2"), "");
   assert.equal(offered("sasl_mech_list: plain scram-sha-256", { tls }), "PLAIN SCRAM-SHA-256-PLUS SCRAM-SHA-256");
   assert.equal(offered("sasl_pwcheck_method: saslauthd\nallowplaintext: yes"), "PLAIN LOGIN");
   assert.equal(

@@ -79,14 +79,14 @@ export class Authenticator implements ExchangeHost {
   /** True when passwords may be sent as they are: inside TLS, or with `allowplaintext`. Loopback is nothing special. */
   plaintextAllowed(connection: Connection, externalSsf = 0): boolean {
     const { config } = this.options;
-    if (connection.tls !== undefined || externalSsf >= 2) return true;
-    return config.allowplaintext && !config.tls_required;
+    if (!this.#strongEnough(connection, externalSsf)) return false;
+    return connection.tls !== undefined || externalSsf >= 2 || config.allowplaintext;
   }
 
   /** Mechanisms to offer on this connection now, in the order in which they are listed to clients. */
   mechanismsFor(connection: Connection, externalSsf = 0): string[] {
     const { config } = this.options;
-    if (config.tls_required && connection.tls === undefined && externalSsf < 2) return [];
+    if (!this.#strongEnough(connection, externalSsf)) return [];
     const offered: string[] = [];
     if (this.plaintextAllowed(connection, externalSsf)) offered.push("PLAIN", "LOGIN");
     if (this.users?.exists) {
@@ -220,6 +220,13 @@ export class Authenticator implements ExchangeHost {
     const limits = { perUser: config.maxlogins_per_user, perHost: config.maxlogins_per_host };
     if (sessions === undefined || (limits.perUser <= 0 && limits.perHost <= 0)) return undefined;
     return loginLimitExceeded(limits, { service, userid, clientHost: connection.peer }, await sessions());
+  }
+
+  /** `tls_required`, `sasl_minimum_layer`. */
+  #strongEnough(connection: Connection, externalSsf: number): boolean {
+    const { config } = this.options;
+    const ssf = Math.max(externalSsf, connection.tls === undefined ? 0 : Math.max(2, connection.tls.bits));
+    return ssf >= (config.tls_required ? Math.max(2, config.sasl_minimum_layer) : config.sasl_minimum_layer);
   }
 
   /** With virtdomains "on", the domain of the address the client came to. Names are not looked up: `servername` stands for them. */

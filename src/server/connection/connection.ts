@@ -2,13 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { Log } from "../../base/log.ts";
-import {
-  lingerMs,
-  loginTimeoutMs,
-  outputLimitOctets,
-  stalledOutputMs,
-  tlsHandshakeTimeoutMs,
-} from "../limits/limits.ts";
+import { lingerMs, outputLimitOctets, stalledOutputMs, tlsHandshakeTimeoutMs } from "../limits/limits.ts";
 import { TimerNode, type TimerWheel } from "../worker/timer-wheel.ts";
 import { peerText } from "./peer.ts";
 import type { Session, ShutdownReason } from "./session.ts";
@@ -19,6 +13,8 @@ import { channelBinding, describeTls, type TlsInfo } from "./tls-info.ts";
 export interface ConnectionHost {
   readonly wheel: TimerWheel;
   readonly log: Log;
+  /** Time from accept, or from the end of a handshake, to a login. */
+  readonly loginTimeoutMs: number;
   /** Options for a server side TLS socket; undefined when TLS is not configured. @throws when certificates cannot be read */
   tlsOptions(): TLSSocketOptions | undefined;
   /** Runs a callback of the connection's session so that what it throws, now or later, is laid at its door. */
@@ -83,6 +79,7 @@ export class Connection extends TimerNode {
     this.port = port;
     this.#stream = own(this, stream);
     stream.on("error", onError).on("close", onClose);
+    this.#awaitClient();
   }
 
   /** Hands the connection to its session and starts reading. Called by the worker, once. */
@@ -174,11 +171,6 @@ export class Connection extends TimerNode {
   destroy(): void {
     this.#ending = true;
     this.#stream.destroy();
-  }
-
-  /** Absolute time in which the client must have logged in; `session.timedOut` is called then. */
-  setLoginTimeout(milliseconds: number): void {
-    this.#arm(waits.login, milliseconds);
   }
 
   /** Time without octets from the client, after which `session.timedOut` is called. Counts from login on; see `loggedIn`. */
@@ -390,7 +382,7 @@ export class Connection extends TimerNode {
 
   /** The timer's ordinary work: a login first, then octets from time to time. */
   #awaitClient(): void {
-    if (this.userid === "") this.#arm(waits.login, loginTimeoutMs);
+    if (this.userid === "") this.#arm(waits.login, this.host.loginTimeoutMs);
     else if (this.#idleMs > 0) this.#arm(waits.idle, this.#idleMs);
     else this.#disarm();
   }

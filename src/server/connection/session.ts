@@ -2,8 +2,9 @@
 export type ShutdownReason = "terminate" | "retire" | "ended";
 
 /**
- * What a protocol puts behind a connection. The runtime calls these one at a time per connection, from the event loop.
- * Whatever one throws, or a promise it returns rejects with, ends this session alone, with the stack in the log.
+ * What a protocol puts behind a connection; called from the event loop. A promise that is returned is watched, not waited
+ * for: a session that works on one command while more octets come keeps them, or pauses the connection. Whatever a method
+ * throws, or its promise rejects with, ends this session alone, with the stack in the log.
  */
 export interface Session {
   /**

@@ -33,6 +33,7 @@ class EchoSession implements Session {
   }
   #command(line: string): Promise<void> | undefined {
     if (line === "login") this.#connection.loggedIn("fred");
+    if (line === "idle") this.#connection.setIdleTimeout(30);
     if (line === "throw") throw new Error("thrown");
     if (line === "reject") return Promise.reject(new Error("rejected"));
     if (line === "floating") void Promise.reject(new Error("floating"));
@@ -246,6 +247,18 @@ test("one more connection without login ends the oldest, not the newcomer", asyn
   await clients[1]!.closed();
   assert.equal(clients[0]!.ended, false, "logged in ones do not count");
   assert.equal(worker.size, 4);
+});
+
+test("who does not log in in time, or is idle for too long afterwards, is told so", async () => {
+  const { port } = start({ loginTimeoutMs: 30, tickMs: 10 });
+  const [silent, idle] = [new Client(port), new Client(port)];
+  idle.send("login\r\n");
+  await silent.closed();
+  assert.equal(silent.text, "hello\r\ntoo slow\r\n");
+  assert.equal(idle.ended, false);
+  idle.send("idle\r\n");
+  await idle.closed();
+  assert.match(idle.text, /too slow/);
 });
 
 test("PROXY header gives the client's address; without one the connection is closed", async () => {

@@ -49,6 +49,8 @@ export interface WorkerOptions {
   readonly maxSessions?: number | undefined;
   readonly preLogin?: { readonly perAddress?: number; readonly inAll?: number };
   readonly loginTimeoutMs?: number;
+  /** How fine timeouts are. */
+  readonly tickMs?: number;
   /** Retiring: idle sessions are ended evenly over this time. */
   readonly retireSpreadMs?: number;
   readonly shutdownGraceMs?: number;
@@ -58,6 +60,7 @@ export interface WorkerOptions {
 export class Worker implements ConnectionHost {
   readonly log: Log;
   readonly wheel: TimerWheel;
+  readonly loginTimeoutMs: number;
   readonly #options: WorkerOptions;
   readonly #guard: SessionGuard<Connection>;
   readonly #connections = new Map<number, Connection>();
@@ -77,7 +80,11 @@ export class Worker implements ConnectionHost {
     this.#maxSessions = options.maxSessions ?? Number.POSITIVE_INFINITY;
     this.#preLogin = new PreLoginRegistry(options.preLogin);
     this.#guard = new SessionGuard((connection, error) => this.#sessionFailed(connection, error));
-    this.wheel = new TimerWheel({ onError: (error) => this.log.err(`timer: ${errorText(error)}`) });
+    this.loginTimeoutMs = options.loginTimeoutMs ?? loginTimeoutMs;
+    this.wheel = new TimerWheel({
+      tickMs: options.tickMs ?? 1_000,
+      onError: (error) => this.log.err(`timer: ${errorText(error)}`),
+    });
   }
 
   /** Open connections, those that are still saying goodbye included. */
@@ -144,7 +151,6 @@ export class Worker implements ConnectionHost {
     this.#status?.sessions(this.size);
     this.#adjustListening();
     if (address !== "") this.#setKeepAlive(socket);
-    connection.setLoginTimeout(this.#options.loginTimeoutMs ?? loginTimeoutMs);
     if (!this.#options.proxyProtocol) return this.#admit(connection);
     readProxyHeader(connection, (error) => {
       if (error === undefined) return this.#admit(connection);
