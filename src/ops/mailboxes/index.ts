@@ -53,10 +53,14 @@ export function mailboxIntents(rules: MailboxRules): Map<string, IntentHandler> 
 
 export { type CreateArguments, type Created, mailboxTypes } from "./create.ts";
 export { type DeleteArguments, MAX_DELETED_COPIES } from "./delete.ts";
+export { MailboxLister } from "./list.ts";
+export { type ListItem, type ListRequest } from "./list-request.ts";
+export { mailboxAcl, mailboxListRights, myRights, quotaOf, quotaRootOf, readableEntry } from "./read.ts";
 export type { RenameArguments, Renamed } from "./rename.ts";
 export { type MailboxOptions, type MailboxRules, mailboxRules, type RuleHooks } from "./rules.ts";
 export type { SetAclArguments } from "./set-acl.ts";
 export type { SetQuotaArguments } from "./set-quota.ts";
 export { canonicalUses, defaultSpecialUses, type SpecialUses, specialUses, splitUses } from "./special-use.ts";
+export { type MailboxStatus, mailboxStatus, statusOf, type StatusWanted } from "./status.ts";
 export type { SubscribeArguments } from "./subscribe.ts";
 export type { MailboxVerb, Sliced, VerbContext } from "./verb.ts";

@@ -1,0 +1,218 @@
+/**
+ * LIST over snapshots: walks the part of the mailbox list that the caller may see, in name order, a limited number of entries a step, and keeps the ones
+ * that match. Parents come before children in that order, so a mailbox has children when the next visible name is below it; nothing is looked up twice.
+ */
+import type { MboxName } from "../../formats/ids.ts";
+import { childRange, isIntermediate, keyOf, type ListEntry, type Snapshot } from "../../store/index.ts";
+import { type Access, Right, type Rights } from "../acl/index.ts";
+import { isBelow, type NameGroup, type Namespace } from "../names/index.ts";
+import {
+  groupOrder,
+  isInboxPart,
+  isListed,
+  type ListItem,
+  type ListRequest,
+  parentItem,
+  Patterns,
+} from "./list-request.ts";
+import { listSubscribed } from "./list-subscribed.ts";
+
+/** Entries looked at in a step: about 2 ms. */
+const ENTRIES_A_STEP = 500;
+/** The one name and whether it has children take two; tombstones may be between. */
+const LITERAL_ENTRIES = 16;
+/** Above every key of the list. */
+const LAST_KEY = "\u{10ffff}";
+
+interface Held {
+  readonly entry: ListEntry;
+  readonly rights: Rights;
+  readonly name: string;
+}
+
+/** A part of the list still to be walked: a range of keys, or names one by one. */
+type Part =
+  | { kind: "range"; after: string; readonly to: string }
+  | { kind: "names"; names: readonly MboxName[]; at: number };
+
+/**
+ * One LIST. Call `step` with one snapshot after the other until it says that it is done, then take `items`. What a step has seen stays as it was then;
+ * mailboxes made or renamed between steps may be missed or seen under both names, as RFC 3501 allows.
+ */
+export class MailboxLister {
+  private readonly space: Namespace;
+  private readonly access: Access;
+  private readonly request: ListRequest;
+  private readonly patterns: Patterns;
+  private parts: Part[] | undefined;
+  private readonly groups: Map<NameGroup, ListItem[]> = new Map(groupOrder.map((group) => [group, []]));
+  /** The last visible entry of each group; whether it has children is known when the next one comes. */
+  private readonly held = new Map<NameGroup, Held>();
+  private readonly shown = new Set<string>();
+  private subscriptions: ReadonlySet<MboxName> = new Set();
+  private inboxHasAltChildren = false;
+
+  constructor(space: Namespace, access: Access, request: ListRequest) {
+    this.space = space;
+    this.access = access;
+    this.request = request;
+    this.patterns = new Patterns(request, space.settings.separator);
+  }
+
+  /** Goes on. @returns true when the whole list has been seen */
+  step(snapshot: Snapshot): boolean {
+    if (this.request.selectSubscribed) {
+      this.parts = [];
+      const context = {
+        snapshot,
+        space: this.space,
+        access: this.access,
+        request: this.request,
+        patterns: this.patterns,
+      };
+      for (const [group, items] of listSubscribed(context)) this.groups.get(group)!.push(...items);
+      return true;
+    }
+    this.parts ??= this.begin(snapshot);
+    for (let budget = ENTRIES_A_STEP; ; ) {
+      const [part] = this.parts;
+      if (part === undefined || (this.patterns.isLiteral && this.shown.size > 0)) break;
+      if (budget <= 0) return false;
+      budget -= part.kind === "range" ? this.walkRange(snapshot, part, budget) : this.walkNames(snapshot, part, budget);
+    }
+    for (const group of groupOrder) this.release(group, undefined);
+    return true;
+  }
+
+  /** What was found, in LIST's order. */
+  get items(): ListItem[] {
+    return groupOrder.flatMap((group) => this.groups.get(group)!);
+  }
+
+  private begin(snapshot: Snapshot): Part[] {
+    const { space, access, request } = this;
+    const { userId, groups } = access.caller;
+    if (request.returnSubscribed && userId !== undefined) this.subscriptions = new Set(snapshot.subscriptions(userId));
+    const base = this.baseName();
+    if (space.viewer.adminView) {
+      return [base === undefined ? { kind: "range", after: "", to: LAST_KEY } : treeOf(base)];
+    }
+    const parts: Part[] = [];
+    const { inbox } = space;
+    const isOwnBase = base !== undefined && inbox !== undefined && (base === inbox || isBelow(base, inbox));
+    if (inbox !== undefined && (base === undefined || isOwnBase)) {
+      parts.push(treeOf(isOwnBase ? base : inbox));
+      // Under altnamespace children of the INBOX are shown that are none; the walk may not have come to them.
+      const { from, to } = childRange(keyOf(`${inbox}.INBOX` as MboxName));
+      this.inboxHasAltChildren = space.settings.altNamespace && snapshot.entries(from, to, 50).some(isListed);
+    }
+    if (isOwnBase) return parts;
+    const identifiers = ["anyone", userId ?? "anonymous", ...groups.map((group) => `group:${group}`)];
+    const names = new Set(identifiers.flatMap((identifier) => snapshot.namesByRightsIdentifier(identifier)));
+    const keyed = [...names]
+      .filter((name) => !access.isOwner(name))
+      .map((name) => ({ name, key: keyOf(name) as string }));
+    keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
+    parts.push({ kind: "names", names: keyed.map(({ name }) => name), at: 0 });
+    return parts;
+  }
+
+  /** The mailbox above everything that can match, from the literal start of the pattern; undefined when that says nothing. */
+  private baseName(): MboxName | undefined {
+    const { space, patterns } = this;
+    const { separator, virtualDomains } = space.settings;
+    // There the end of a name decides about its place in the list.
+    if (space.viewer.adminView && virtualDomains !== "off") return undefined;
+    const text = patterns.isLiteral
+      ? patterns.prefix
+      : patterns.prefix.slice(0, Math.max(0, patterns.prefix.lastIndexOf(separator)));
+    return text === "" ? undefined : space.toInternal(text);
+  }
+
+  private walkRange(snapshot: Snapshot, part: Part & { kind: "range" }, limit: number): number {
+    const wanted = this.patterns.isLiteral ? Math.min(limit, LITERAL_ENTRIES) : limit;
+    const entries = snapshot.entries(part.after, part.to, wanted);
+    for (const entry of entries) this.see(entry);
+    if (entries.length < wanted) this.parts!.shift();
+    else part.after = keyOf(entries.at(-1)!.name);
+    return Math.max(1, entries.length);
+  }
+
+  private walkNames(snapshot: Snapshot, part: Part & { kind: "names" }, limit: number): number {
+    // One read each, and a read costs more than an entry of a range.
+    const names = part.names.slice(part.at, part.at + Math.ceil(limit / 2));
+    for (const name of names) {
+      const entry = snapshot.entry(name);
+      if (entry) this.see(entry);
+    }
+    part.at += names.length;
+    if (part.at >= part.names.length) this.parts!.shift();
+    return Math.max(1, 2 * names.length);
+  }
+
+  private see(entry: ListEntry): void {
+    if (!isListed(entry)) return;
+    const group = this.space.groupOf(entry.name);
+    if (group === undefined || this.request.hidden?.has(group)) return;
+    const rights = this.access.rights(entry.name, entry.acl);
+    if (!(rights & Right.lookup)) return;
+    const name = this.space.toExternal(entry.name);
+    if (name === undefined) return;
+    this.release(group, entry.name);
+    this.held.set(group, { entry, rights, name });
+  }
+
+  /** Decides about the held entry of the group, now that the name after it is known. */
+  private release(group: NameGroup, next: MboxName | undefined): void {
+    const held = this.held.get(group);
+    if (held === undefined) return;
+    this.held.delete(group);
+    const { entry, rights, name } = held;
+    const isInbox = isInboxPart(name, group, this.space);
+    if (this.patterns.matches(name, isInbox)) {
+      const noInferiors = this.space.isNoInferiors(entry.name);
+      const isBeforeChild = next !== undefined && isBelow(next, entry.name);
+      this.show(group, {
+        name,
+        entry,
+        rights,
+        hasChildren: this.hasChildren(entry, isBeforeChild, noInferiors),
+        noInferiors,
+        noSelect: isIntermediate(entry),
+        nonExistent: false,
+        subscribed: this.subscriptions.has(entry.name),
+        specialUse: this.access.isOwner(entry.name) ? entry.specialUse : "",
+        childInfo: false,
+      });
+      return;
+    }
+    if (this.request.selectSpecialUse) return;
+    for (const parent of this.patterns.parents(name, isInbox)) {
+      if (!this.shown.has(parent)) this.show(group, parentItem(parent));
+    }
+  }
+
+  private hasChildren(entry: ListEntry, isBeforeChild: boolean, noInferiors: boolean): boolean {
+    if (noInferiors) return false;
+    const { space } = this;
+    if (space.settings.altNamespace && !space.viewer.adminView && entry.name === space.inbox)
+      return this.inboxHasAltChildren;
+    return isBeforeChild;
+  }
+
+  private show(group: NameGroup, item: ListItem): void {
+    this.shown.add(item.name);
+    if (this.request.selectSpecialUse && item.specialUse === "") return;
+    this.groups.get(group)!.push(item);
+  }
+}
+
+/** A mailbox and everything below it. Ranges begin after a key, so this one begins after the last possible key before the mailbox's. */
+function treeOf(name: MboxName): Part {
+  const key = keyOf(name);
+  return {
+    kind: "range",
+    after: key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1) + LAST_KEY,
+    to: childRange(key).to,
+  };
+}
