@@ -210,6 +210,15 @@ test("alwaystrue only where nobody else can come, unless asked for", async () =>
   assert.equal((await login("sasl_alwaystrue_anywhere: yes", "192.0.2.10")).ok, true);
 });
 
+test("imapd -N: no password, but only where nobody else can come", async () => {
+  const { authenticator, connection, lines } = bench("");
+  const login = (localAddress: string) =>
+    authenticator.withoutPassword({ authcid: "alice", connection: connection({ localAddress }), sessionId: "s" });
+  assert.equal(text(await login("127.0.0.1")), "alice");
+  assert.equal(lines[0], "login: [192.0.2.1] alice nopassword User logged in SESSIONID=<s>");
+  assert.equal(text(await login("192.0.2.10")), "credentials: authentication failure");
+});
+
 const show = (step: ExchangeStep): string => {
   if (step.kind === "challenge") return `+ ${Buffer.from(step.text, "base64").toString()}`;
   return step.kind === "done" ? step.identity.userid : text(step.failure);

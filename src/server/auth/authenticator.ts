@@ -5,7 +5,7 @@ import { type Connection, isLoopback } from "../connection/index.ts";
 import { loginLimitExceeded } from "../limits/logins.ts";
 import type { ListedProc } from "../proc/proc-files.ts";
 import { type AuthorizationOptions, adminStatus, mayActFor } from "./authorization.ts";
-import { type Canonical, canonicalUserid } from "./canonical-userid.ts";
+import { type Canonical, type CanonicalOptions, canonicalUserid } from "./canonical-userid.ts";
 import { failure, type Identity, type LoginFailure, type LoginResult, type PasswordLogin } from "./identity.ts";
 import { badLoginLine, loginLine, type LoginLogStyle, saslDetails } from "./login-log.ts";
 import { OperatorFiles } from "./operator-files.ts";
@@ -49,6 +49,7 @@ export class Authenticator implements ExchangeHost {
   readonly #backends: readonly PasswordBackend[];
   readonly #groups: UnixGroups;
   readonly #authorization: AuthorizationOptions;
+  readonly #canonical: CanonicalOptions & { readonly serverDomain: string | undefined };
   readonly #mechanisms: ReadonlySet<string> | undefined;
 
   constructor(options: AuthenticatorOptions) {
@@ -72,6 +73,9 @@ export class Authenticator implements ExchangeHost {
       virtdomains: config.virtdomains,
       honoursProxyServers: options.honoursProxyServers ?? true,
     };
+    const { imapmagicplus, virtdomains, defaultdomain, loginrealms, username_tolower, unixhierarchysep } = config;
+    const names = { imapmagicplus, virtdomains, defaultdomain, loginrealms, username_tolower, unixhierarchysep };
+    this.#canonical = { ...names, serverDomain: domainOf(serverName) };
     const list = config.sasl("mech_list");
     this.#mechanisms = list === undefined ? undefined : new Set(list.toUpperCase().split(/[\s,]+/));
   }
@@ -108,7 +112,7 @@ export class Authenticator implements ExchangeHost {
     const { connection, mechanism } = login;
     const started = performance.now();
     const isPlaintext = mechanism === "plaintext";
-    const authid = this.canonical(login.authcid, connection);
+    const authid = this.canonical(login.authcid);
     if (authid.kind === "anonymous" && isPlaintext) return this.#anonymousLogin(login, started);
     if (authid.kind === "foreignRealm") return this.#failed(login, started, "credentials", passwordDetail(mechanism));
     if (authid.kind !== "user") return this.#invalid(login, started);
@@ -126,6 +130,20 @@ export class Authenticator implements ExchangeHost {
     return result;
   }
 
+  /**
+   * A login whose password is not looked at (`imapd -N`, tests only): on loopback and Unix sockets, as `alwaystrue`.
+   * Logged as `nopassword`.
+   */
+  async withoutPassword(login: Omit<PasswordLogin, "password" | "mechanism">): Promise<LoginResult> {
+    const started = performance.now();
+    const asked = { ...login, mechanism: "nopassword" };
+    if (!isLoopback(login.connection.localAddress)) {
+      this.options.log.err("logins without password are refused on a listener that is not loopback");
+      return this.#failed(asked, started, "credentials", saslDetails.plaintextFailed);
+    }
+    return this.proved(asked, started);
+  }
+
   /** Begins a SASL exchange. The mechanism is one the client named; unknown and not offered ones fail at `start`. */
   exchange(
     mechanism: string,
@@ -137,14 +155,14 @@ export class Authenticator implements ExchangeHost {
 
   /** For the SASL exchange: the identity was proved otherwise than by a password. */
   async proved(login: Omit<PasswordLogin, "password">, started: number): Promise<LoginResult> {
-    const authid = this.canonical(login.authcid, login.connection);
+    const authid = this.canonical(login.authcid);
     if (authid.kind !== "user") return this.#failed(login, started, "credentials", saslDetails.passwordFailed);
     return this.authorize(login, authid, started);
   }
 
   /** The mapping of login names with this service's options. */
-  canonical(name: string, connection: Connection): Canonical {
-    return canonicalUserid(name, { ...this.options.config, serverDomain: this.#serverDomain(connection) });
+  canonical(name: string): Canonical {
+    return canonicalUserid(name, this.#canonical);
   }
 
   /** Reports a failed SASL exchange: log line, pause. */
@@ -165,7 +183,7 @@ export class Authenticator implements ExchangeHost {
   ): Promise<LoginResult> {
     const { connection, mechanism, authzid = "" } = login;
     const { service, log } = this.options;
-    const target = authzid === "" ? authid : this.canonical(authzid, connection);
+    const target = authzid === "" ? authid : this.canonical(authzid);
     if (target.kind !== "user") return this.#failed(login, started, "credentials", saslDetails.notAuthorized);
     const { userid } = target;
     const ownGroups = this.#groups.groupsOf(authid.userid);
@@ -229,13 +247,6 @@ export class Authenticator implements ExchangeHost {
     return ssf >= (config.tls_required ? Math.max(2, config.sasl_minimum_layer) : config.sasl_minimum_layer);
   }
 
-  /** With virtdomains "on", the domain of the address the client came to. Names are not looked up: `servername` stands for them. */
-  #serverDomain(_connection: Connection): string | undefined {
-    const { serverName } = this.options;
-    const dot = serverName.indexOf(".");
-    return dot < 0 ? undefined : serverName.slice(dot + 1);
-  }
-
   async #anonymousLogin(login: PasswordLogin, started: number): Promise<LoginResult> {
     const { config, log } = this.options;
     const { peer } = login.connection;
@@ -290,6 +301,12 @@ export class Authenticator implements ExchangeHost {
     if (this.options.pausesOnFailure === false) return;
     await pause(started + 1_000 * this.options.config.failedloginpause - performance.now());
   }
+}
+
+/** With virtdomains "on": the domain of users who name none. Cyrus looks the server's address up; we take `servername`. */
+function domainOf(serverName: string): string | undefined {
+  const dot = serverName.indexOf(".");
+  return dot < 0 ? undefined : serverName.slice(dot + 1);
 }
 
 function passwordDetail(mechanism: string): string {

@@ -25,7 +25,7 @@ export interface ExchangeHost {
   readonly options: { readonly log: Log };
   readonly users: UserLookup | undefined;
   mechanismsFor(connection: Connection, externalSsf?: number): string[];
-  canonical(name: string, connection: Connection): Canonical;
+  canonical(name: string): Canonical;
   password(login: PasswordLogin): Promise<LoginResult>;
   proved(login: Omit<PasswordLogin, "password">, started: number): Promise<LoginResult>;
   rejected(
@@ -130,7 +130,7 @@ export class SaslExchange {
   async #lookUp(authcid: string): Promise<ExchangeStep> {
     const machine = this.#machine;
     if (!(machine instanceof ScramMachine)) return this.#reject("syntax", saslDetails.badProtocol);
-    const name = this.#authenticator.canonical(authcid, this.#connection);
+    const name = this.#authenticator.canonical(authcid);
     const hash = this.#hash();
     try {
       const user = name.kind === "user" ? this.#authenticator.users?.find(name.userid) : undefined;
