@@ -1,7 +1,7 @@
 /** Log lines in syslog form, to /dev/log, stderr or a file. Nothing here ever throws: a full disk must not stop mail. */
 import { randomBytes } from "node:crypto";
-import { appendFileSync } from "node:fs";
-import { closeDescriptor, openSocket, sendDatagram } from "./native/sockets.ts";
+import { closeSync, openSync, writeSync } from "node:fs";
+import { SyslogSender } from "./syslog.ts";
 
 export type LogFields = Readonly<Record<string, string | number | bigint | undefined>>;
 export type LogLevel = "err" | "warning" | "notice" | "info" | "debug";
@@ -103,17 +103,49 @@ export function escapeLogText(text: string): string {
 type Sink = (priority: number, line: string) => void;
 
 function openSink(destination: string): Sink {
-  if (destination === "stderr") return withDate((line) => void process.stderr.write(line));
-  if (destination.startsWith("file:")) {
-    const path = destination.slice("file:".length);
-    // One write with O_APPEND a line: lines of several processes do not mix.
-    return withDate((line) => quietly(() => appendFileSync(path, line, { mode: 0o600 })));
-  }
-  return syslogSink(SYSLOG_SOCKET);
+  if (destination === "stderr") return withDate((line) => quietly(() => writeSync(2, line)));
+  if (destination.startsWith("file:")) return withDate(fileWriter(destination.slice("file:".length)));
+  const sender = (syslog ??= new SyslogSender(SYSLOG_SOCKET));
+  return (priority, line) => sender.send(`<${priority}>${now()} ${line}`);
 }
+/** One descriptor and one queue for all logs of the process. */
+let syslog: SyslogSender | undefined;
 
 function withDate(write: (line: string) => void): Sink {
-  return (_priority, line) => write(`${logDate(new Date())} ${line}\n`);
+  return (_priority, line) => write(`${now()} ${line}\n`);
+}
+
+/** One write with O_APPEND a line, so that lines of several processes do not mix. Opened anew each second, for logrotate. */
+function fileWriter(path: string): (line: string) => void {
+  const reopenMs = 1_000;
+  let fd: number | undefined;
+  let openedAt = 0;
+  return (line) => {
+    quietly(() => {
+      const time = performance.now();
+      if (fd !== undefined && time - openedAt > reopenMs) {
+        closeSync(fd);
+        fd = undefined;
+      }
+      if (fd === undefined) {
+        fd = openSync(path, "a", 0o600);
+        openedAt = time;
+      }
+      writeSync(fd, line);
+    });
+  };
+}
+
+let second = 0;
+let secondText = "";
+/** The date of a line; made once a second. */
+function now(): string {
+  const time = Math.floor(Date.now() / 1000);
+  if (time !== second) {
+    second = time;
+    secondText = logDate(new Date(time * 1000));
+  }
+  return secondText;
 }
 
 /** `Nov  3 09:05:07`, local time (RFC 3164 §4.1.2). */
@@ -124,17 +156,6 @@ export function logDate(date: Date): string {
 
 function twoDigits(n: number): string {
   return String(n).padStart(2, "0");
-}
-
-/** Messages that come while syslogd is away or its queue full are dropped, as syslog(3) would after a while. */
-function syslogSink(path: string): Sink {
-  let fd: number | undefined;
-  return (priority, line) => {
-    quietly(() => {
-      fd ??= openSocket("unix", "datagram", true);
-      sendDatagram(fd, Buffer.from(`<${priority}>${logDate(new Date())} ${line}`), path);
-    });
-  };
 }
 
 function quietly(fn: () => void): void {
@@ -157,17 +178,4 @@ export function createSessionIds(base: string, now: () => number = Date.now): ()
     second = epoch;
     return `${name}-${epoch}-${process.pid}-${count}-${randomBytes(8).readBigUInt64LE()}`;
   };
-}
-
-/** True when the local syslog socket takes a datagram: for a check at start, not for deciding whether to log. */
-export function syslogReachable(path = SYSLOG_SOCKET): boolean {
-  let fd: number | undefined;
-  try {
-    fd = openSocket("unix", "datagram", true);
-    return sendDatagram(fd, Buffer.alloc(0), path);
-  } catch {
-    return false;
-  } finally {
-    if (fd !== undefined) closeDescriptor(fd);
-  }
 }
