@@ -29,8 +29,9 @@ const isAlpha = (c: number): boolean => (c | 32) >= 97 && (c | 32) <= 122;
 
 /**
  * Reads [day-of-week ","] day month year [hour ":" minute [":" second] [zone]] from octets[start, end).
- * Comments and folds may stand anywhere, "-" may separate day, month and year; years of 2 and 3 digits are obsolete ones.
- * @returns undefined when there is no date; a missing time or zone counts as 0
+ * Comments and folds may stand anywhere, "-" may separate day, month and year; years of 2 and 3 digits are obsolete ones
+ * (RFC 5322 §4.3). Cyrus refuses comments, long names and odd years; that shows in SENTON of such messages only.
+ * @returns undefined when there is no date, or one before 1970; a missing or wrong time, and a missing zone, count as 0
  */
 export function parseDate(octets: Uint8Array, start: number, end: number): ParsedDate | undefined {
   let p = start;
@@ -38,7 +39,7 @@ export function parseDate(octets: Uint8Array, start: number, end: number): Parse
     while (p < end) {
       const c = octets[p]!;
       if (c === 0x28) p = afterComment(octets, p, end);
-      else if (isSpace(c) || (hyphen && c === 0x2d)) p++;
+      else if (isSpace(c) || (hyphen && (c === 0x2d || c === 0x2c))) p++;
       else break;
     }
   };
@@ -73,8 +74,8 @@ export function parseDate(octets: Uint8Array, start: number, end: number): Parse
   if (p - yearAt <= 2) year += year < 50 ? 2000 : 1900;
   else if (p - yearAt === 3) year += 1900;
   const midnight = Date.UTC(year, month, day) / 1000;
-  // 30 February is no day.
-  if (new Date(midnight * 1000).getUTCDate() !== day || year < 1900) return undefined;
+  // 30 February is 2 March, as in Cyrus; before 1970 there was no mail.
+  if (midnight <= 0) return undefined;
   skip(false);
   const hour = number(2);
   if (hour < 0) return { time: midnight, day: midnight, zone: 0 };
@@ -93,7 +94,10 @@ export function parseDate(octets: Uint8Array, start: number, end: number): Parse
       skip(false);
     }
   }
-  if (hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return undefined;
+  // The day counts even when the time makes no sense.
+  if (hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) {
+    return { time: midnight, day: midnight, zone: 0 };
+  }
   let zone = 0;
   const sign = octets[p];
   if (p < end && (sign === 0x2b || sign === 0x2d)) {
