@@ -209,7 +209,9 @@ export class DiskModel {
     }
     entries.unshift({ directory, name, node: target });
     setEntries(this.live, entries);
-    this.pending.push({ index, entries });
+    // Where a filesystem is mounted there was a directory all along.
+    if (operation.kind === "mkdir" && this.options.mounts?.includes(operation.path)) setEntries(this.durable, entries);
+    else this.pending.push({ index, entries });
   }
 
   private syncEnd(token: number, errno: number): number {

@@ -94,6 +94,8 @@ export async function checkState(
 ): Promise<string[]> {
   let step = "recovery";
   try {
+    const before = subject.inspect?.(directory) ?? [];
+    if (before.length > 0) return before;
     await (await subject.open(directory)).close();
     step = "reading";
     let settled: Expected | undefined;

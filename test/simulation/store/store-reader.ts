@@ -60,6 +60,19 @@ export function readStore(databasePath: string, spool: string): Observed {
   }
 }
 
+/** Header files are old or new, never half, whatever happened: they are what is left when the database is gone. */
+export function inspectHeaderFiles(spool: string): string[] {
+  const files = existsSync(spool) ? readdirSync(spool, { recursive: true, encoding: "utf8" }) : [];
+  return files
+    .filter((file) => file.endsWith("/pasargad.header") && !isWhole(readFileSync(join(spool, file), "latin1")))
+    .map((file) => `${file} is neither old nor new`);
+}
+/** JSON and its CRC on a line of its own. */
+function isWhole(text: string): boolean {
+  const end = text.lastIndexOf("\n", text.length - 2) + 1;
+  return end > 0 && text.slice(end).trim() === crc32(text.slice(0, end)).toString(16);
+}
+
 class Reader {
   private readonly database: DatabaseSync;
   private readonly spool: string;
@@ -209,12 +222,11 @@ class Reader {
       return;
     }
     const text = readFileSync(path, "latin1");
-    const end = text.lastIndexOf("\n", text.length - 2) + 1;
-    if (text.slice(end).trim() !== crc32(text.slice(0, end)).toString(16)) {
+    if (!isWhole(text)) {
       this.problems.push(`${name}: the CRC of the header file differs`);
       return;
     }
-    const header = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
+    const header = JSON.parse(text.slice(0, text.lastIndexOf("\n", text.length - 2))) as Record<string, unknown>;
     const expected = {
       name,
       uniqueId: entry.uniqueid,

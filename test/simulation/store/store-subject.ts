@@ -4,7 +4,7 @@ import { silentLog } from "../../../src/base/log.ts";
 import { type Answer, databasePath, StoreWriter } from "../../../src/store/index.ts";
 import type { Action, Outcome } from "../workload/actions.ts";
 import type { OpenStore, Subject } from "../workload/subject.ts";
-import { readStore } from "./store-reader.ts";
+import { inspectHeaderFiles, readStore } from "./store-reader.ts";
 import { Refused, storeVerbs } from "./store-verbs.ts";
 
 /** Answers after which nobody knows whether the action took place. */
@@ -63,5 +63,6 @@ export const subject: Subject = {
   name: "store",
   open: async (root) => new OpenRealStore(root, process.env["SIM_LOG"] !== undefined),
   observe: (root) => readStore(databasePath(join(root, "store"), 0), join(root, "spool")),
+  inspect: (root) => inspectHeaderFiles(join(root, "spool")),
   excluded: (path) => path.endsWith("-shm"),
 };

@@ -18,6 +18,8 @@ export interface Subject {
   open(root: string): Promise<OpenStore>;
   /** Reads everything below `root` with code of its own, the store being closed. Must not change anything. */
   observe(root: string): Observed;
+  /** What is wrong before recovery has seen it: files that must never be found half. */
+  inspect?(root: string): string[];
   /** Files below the root that are memory and not disk (the WAL-index). */
   excluded(path: string): boolean;
   /** Limits the script to what the store can do. Default: all verbs. */
