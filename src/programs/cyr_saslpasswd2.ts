@@ -4,7 +4,6 @@
  */
 import { readSync } from "node:fs";
 import { hostname } from "node:os";
-import type { ReadStream } from "node:tty";
 import { ConfigError, defaultImapdConf } from "../config/index.ts";
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import { splitUser, UserDatabase, userDatabasePath, type UserName } from "../server/auth/index.ts";
@@ -101,27 +100,35 @@ async function askTwice(): Promise<string | undefined> {
   return first === second ? first : undefined;
 }
 
+/** What is typed at the terminal, not shown. */
 async function askQuietly(prompt: string): Promise<string> {
   if (!process.stdin.isTTY) return readLine();
+  // First no echo, then the question: who answers quickly is not seen either.
+  process.stdin.setRawMode(true);
   process.stderr.write(prompt);
-  const terminal: ReadStream = process.stdin;
-  terminal.setRawMode(true);
-  terminal.resume();
-  let text = "";
-  try {
-    for await (const octets of terminal.iterator({ destroyOnReturn: false })) {
-      for (const char of String(octets)) {
-        if (char === "\r" || char === "\n") return text;
-        if (char === "\u0003" || char === "\u0004") process.exit(1);
+  const line = await new Promise<string>((resolve) => {
+    let text = "";
+    const onData = (octets: Buffer): void => {
+      for (const char of octets.toString()) {
+        if (char === "\u0003" || char === "\u0004") return quit();
+        if (char === "\r" || char === "\n") {
+          process.stdin.off("data", onData).pause();
+          return resolve(text);
+        }
         text = char === "\u007f" || char === "\b" ? text.slice(0, -1) : text + char;
       }
-    }
-    return text;
-  } finally {
-    terminal.setRawMode(false);
-    terminal.pause();
-    process.stderr.write("\n");
-  }
+    };
+    process.stdin.on("data", onData).resume();
+  });
+  process.stdin.setRawMode(false);
+  process.stderr.write("\n");
+  return line;
+}
+
+function quit(): never {
+  process.stdin.setRawMode(false);
+  process.stderr.write("\n");
+  process.exit(1);
 }
 
 function fail(code: number, text: string): void {
