@@ -125,7 +125,11 @@ export class FileWork {
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
       this.written = 0;
+      // Everything is done again, also what only removed names.
       this.headers = [];
+      this.headersDone.clear();
+      this.doomed = [];
+      this.doomedDone.clear();
       throw error;
     }
     this.touched.clear();
@@ -235,8 +239,10 @@ export class FileWork {
   }
 
   private removeDoomed(nowSeconds: number): number {
-    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<=? ORDER BY seq LIMIT ${DOOMED_AT_A_TIME}`;
-    const rows = this.db.all(sql, nowSeconds, this.syncedSeq);
+    // A pending file that is not durable yet may be a link to a doomed one.
+    const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", this.syncedSeq)![0] as number | null;
+    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ${DOOMED_AT_A_TIME}`;
+    const rows = this.db.all(sql, nowSeconds, first ?? Number.MAX_SAFE_INTEGER);
     // Rows stay until the writer deletes them: those done before are passed over.
     const seqs = new Set(rows.map(([seq]) => seq as number));
     for (const seq of this.doomedDone) if (!seqs.has(seq)) this.doomedDone.delete(seq);

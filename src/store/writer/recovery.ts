@@ -62,7 +62,6 @@ export function recover(
   tx.begin("recovery", nowMs);
   db.run("BEGIN IMMEDIATE");
   db.run("DELETE FROM pending");
-  db.run("UPDATE doomed SET pending_seq=0");
   db.run("DELETE FROM reply WHERE at<?", tx.now - REPLY_SECONDS);
   for (const [id, kind, args] of db.all("SELECT id, kind, args FROM intent ORDER BY id")) {
     const handler = kind === HIDDEN_INTENT ? undoHidden : intents.get(kind as string);
@@ -71,6 +70,8 @@ export function recover(
     db.run("DELETE FROM intent WHERE id=?", id!);
     report.intents += 1;
   }
+  // Nothing is pending any more: numbers begin anew.
+  db.run("UPDATE doomed SET pending_seq=0");
   tx.flush();
   db.run("COMMIT");
   tx.takeChanges();
