@@ -21,6 +21,8 @@ import { listSubscribed } from "./list-subscribed.ts";
 const ENTRIES_A_STEP = 500;
 /** The one name and whether it has children take two; tombstones may be between. */
 const LITERAL_ENTRIES = 16;
+/** Entries read at once where names lie close together. */
+const STRETCH = 32;
 /** Above every key of the list. */
 const LAST_KEY = "\u{10ffff}";
 
@@ -33,7 +35,13 @@ interface Held {
 /** A part of the list still to be walked: a range of keys, or names one by one. */
 type Part =
   | { kind: "range"; after: string; readonly to: string }
-  | { kind: "names"; names: readonly MboxName[]; at: number };
+  /** `single`: so many more names are read one by one. */
+  | {
+      kind: "names";
+      readonly names: readonly { readonly name: MboxName; readonly key: string }[];
+      at: number;
+      single: number;
+    };
 
 /**
  * One LIST. Call `step` with one snapshot after the other until it says that it is done, then take `items`. What a step has seen stays as it was then;
@@ -113,7 +121,7 @@ export class MailboxLister {
       .filter((name) => !access.isOwner(name))
       .map((name) => ({ name, key: keyOf(name) as string }));
     keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-    parts.push({ kind: "names", names: keyed.map(({ name }) => name), at: 0 });
+    parts.push({ kind: "names", names: keyed, at: 0, single: 0 });
     return parts;
   }
 
@@ -138,16 +146,38 @@ export class MailboxLister {
     return Math.max(1, entries.length);
   }
 
+  /**
+   * Names that an ACL lets the caller see often lie side by side, as the mailboxes of one shared tree do; then reading a stretch of the list is half as
+   * dear as reading each. Where a stretch holds mostly others' mailboxes, names are read one by one for a while.
+   */
   private walkNames(snapshot: Snapshot, part: Part & { kind: "names" }, limit: number): number {
-    // One read each, and a read costs more than an entry of a range.
-    const names = part.names.slice(part.at, part.at + Math.ceil(limit / 2));
-    for (const name of names) {
-      const entry = snapshot.entry(name);
-      if (entry) this.see(entry);
+    const { names } = part;
+    let cost = 0;
+    while (cost < limit && part.at < names.length) {
+      if (part.single > 0) {
+        const entry = snapshot.entry(names[part.at]!.name);
+        if (entry) this.see(entry);
+        part.single -= 1;
+        part.at += 1;
+        cost += 3;
+        continue;
+      }
+      const entries = snapshot.entries(keyBefore(names[part.at]!.key), LAST_KEY, STRETCH);
+      let hits = 0;
+      for (const entry of entries) {
+        const key = keyOf(entry.name);
+        while (part.at < names.length && names[part.at]!.key < key) part.at += 1;
+        if (names[part.at]?.key !== key) continue;
+        hits += 1;
+        part.at += 1;
+        this.see(entry);
+      }
+      if (entries.length === 0) part.at = names.length;
+      if (hits < STRETCH / 2) part.single = STRETCH;
+      cost += STRETCH;
     }
-    part.at += names.length;
-    if (part.at >= part.names.length) this.parts!.shift();
-    return Math.max(1, 2 * names.length);
+    if (part.at >= names.length) this.parts!.shift();
+    return Math.max(1, cost);
   }
 
   private see(entry: ListEntry): void {
@@ -210,9 +240,10 @@ export class MailboxLister {
 /** A mailbox and everything below it. Ranges begin after a key, so this one begins after the last possible key before the mailbox's. */
 function treeOf(name: MboxName): Part {
   const key = keyOf(name);
-  return {
-    kind: "range",
-    after: key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1) + LAST_KEY,
-    to: childRange(key).to,
-  };
+  return { kind: "range", after: keyBefore(key), to: childRange(key).to };
+}
+
+/** The last possible key before `key`: its last character one lower, and more behind it than any name has. */
+function keyBefore(key: string): string {
+  return key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1) + LAST_KEY;
 }
