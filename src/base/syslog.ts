@@ -2,16 +2,19 @@
  * Datagrams to the local syslog socket. Linux lets few of them wait there (10, or 512 under systemd), so a burst is kept
  * here in order and sent on as the daemon reads; blocking as syslog(3) does would stop every session of the process.
  */
-import { closeDescriptor, NativeError, openSocket, sendDatagram } from "./native/index.ts";
+import { encodeSocketAddress, openSocket, sendDatagramQuick } from "./native/index.ts";
 
 /** Lines that may wait. A daemon that has stopped reading must not fill our memory; what is lost is counted. */
 const defaultMaxWaiting = 10_000;
 const retryMs = 2;
+/** Both mean that the queue is full. */
+const EAGAIN = 11;
+const ENOBUFS = 105;
 /** At the end of the process, how long the last lines may take. */
 const lastMs = 100;
 
 export class SyslogSender {
-  readonly #path: string;
+  readonly #address: Buffer;
   readonly #maxWaiting: number;
   #fd: number | undefined;
   #waiting: string[] = [];
@@ -19,7 +22,7 @@ export class SyslogSender {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(path: string, maxWaiting = defaultMaxWaiting) {
-    this.#path = path;
+    this.#address = encodeSocketAddress({ family: "unix", path });
     this.#maxWaiting = maxWaiting;
     process.on("exit", () => this.#lastChance());
   }
@@ -33,11 +36,12 @@ export class SyslogSender {
   #trySend(line: string): boolean {
     try {
       this.#fd ??= openSocket("unix", "datagram", true);
-      return sendDatagram(this.#fd, Buffer.from(line), this.#path);
-    } catch (error) {
-      // ENOBUFS is a full queue under another name. The rest: no daemon now, perhaps one for the next line.
-      return !(error instanceof NativeError && error.code === "ENOBUFS");
+    } catch {
+      return true; // out of descriptors: the line is lost, the session that wrote it is not
     }
+    const errno = sendDatagramQuick(this.#fd, Buffer.from(line), this.#address);
+    // All other errors: no daemon now, perhaps one for the next line.
+    return errno !== EAGAIN && errno !== ENOBUFS;
   }
 
   #wait(line: string): void {
@@ -74,6 +78,5 @@ export class SyslogSender {
       if (this.#trySend(this.#waiting[0]!)) this.#waiting.shift();
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
-    if (this.#fd !== undefined) closeDescriptor(this.#fd);
   }
 }

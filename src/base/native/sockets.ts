@@ -1,6 +1,6 @@
 /** Sockets as bare descriptors: made, bound and handed to children, never accepted on. Linux numbers throughout. */
 import { isIPv4, isIPv6 } from "node:net";
-import { libc, NativeError } from "./libc.ts";
+import { lastErrno, libc, NativeError } from "./libc.ts";
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -112,6 +112,15 @@ export function localAddress(fd: number): SocketAddress {
 export function sendDatagram(fd: number, octets: Uint8Array, path: string): boolean {
   const sockaddr = encodeSocketAddress({ family: "unix", path });
   return send(() => sendto(fd, octets, octets.length, MSG_DONTWAIT | MSG_NOSIGNAL, sockaddr, sockaddr.length));
+}
+
+/**
+ * The same without exceptions, for hot paths: 0, or the errno (EAGAIN and ENOBUFS: full queue).
+ * @param sockaddr from `encodeSocketAddress`
+ */
+export function sendDatagramQuick(fd: number, octets: Uint8Array, sockaddr: Uint8Array): number {
+  const sent = sendto.raw(fd, octets, octets.length, MSG_DONTWAIT | MSG_NOSIGNAL, sockaddr, sockaddr.length);
+  return sent === -1 ? lastErrno() : 0;
 }
 
 /** The same on a connected socket, or an answer to an address that `receiveDatagram` gave. */

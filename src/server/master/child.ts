@@ -35,7 +35,11 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | undefined;
   /** Status 0, or 75: stopped because it was told to. */
   readonly normal: boolean;
+  /** It never ran, for want of memory, processes or descriptors: no fault of the program's. */
+  readonly machineShort: boolean;
 }
+
+const shortages: ReadonlySet<string> = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
 
 export interface ChildOptions {
   readonly log: Log;
@@ -64,11 +68,6 @@ export class Child {
     const stdio: StdioOptions = ["ignore", output, output];
     if (spec.channel === true || spec.listener !== undefined) stdio[3] = spec.channel === true ? "pipe" : "ignore";
     if (spec.listener !== undefined) stdio[4] = spec.listener;
-    const process = start(spec, stdio, log);
-    this.pid = process.pid ?? 0;
-    const channel = process.stdio[3] as Duplex | null | undefined;
-    this.channel = channel ?? undefined;
-    this.channel?.on("error", () => this.channel?.destroy()); // it has died; its end is told by `ended`
     const { promise, resolve } = Promise.withResolvers<ChildExit>();
     this.ended = promise;
     const finish = (exit: ChildExit): void => {
@@ -77,14 +76,28 @@ export class Child {
       logExit(log, this, exit, (monotonic() - this.startedAt) / 1000);
       resolve(exit);
     };
-    process.on("error", (error) => {
-      if (this.pid !== 0) return;
-      log.err(`can't exec ${programPath(spec.command)} for ${spec.kind} ${spec.name}: ${error.message}`);
-      finish({ status: exitOsError, signal: undefined, normal: false });
+    const failed = (error: unknown): void => {
+      log.err(`can't exec ${programPath(spec.command)} for ${spec.kind} ${spec.name}: ${messageOf(error)}`);
+      finish({ status: exitOsError, signal: undefined, normal: false, machineShort: shortages.has(codeOf(error)) });
+    };
+    let process: ChildProcess | undefined;
+    try {
+      process = start(spec, stdio, log);
+    } catch (error) {
+      // Node throws some of the reasons, and emits the others.
+      setImmediate(() => failed(error));
+    }
+    this.pid = process?.pid ?? 0;
+    const channel = process?.stdio[3] as Duplex | null | undefined;
+    this.channel = channel ?? undefined;
+    this.channel?.on("error", () => this.channel?.destroy()); // it has died; its end is told by `ended`
+    process?.on("error", (error) => {
+      if (this.pid === 0) failed(error);
     });
-    process.on("exit", (code, signal) => {
+    process?.on("exit", (code, signal) => {
       const status = code ?? 128 + (signal ? constants.signals[signal] : 0);
-      finish({ status, signal: signal ?? undefined, normal: !signal && (status === 0 || status === exitTemporary) });
+      const normal = !signal && (status === 0 || status === exitTemporary);
+      finish({ status, signal: signal ?? undefined, normal, machineShort: false });
     });
   }
 
@@ -189,6 +202,14 @@ function withFileLimit(maxfds: number, log: Log, run: () => ChildProcess): Child
 
 export function programPath(command: Runnable): string {
   return command.kind === "ours" ? command.file : command.path;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 function logExit(log: Log, child: Child, exit: ChildExit, ageSeconds: number): void {

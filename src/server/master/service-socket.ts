@@ -36,6 +36,8 @@ interface Member {
 const forkRateRetryMs = 400;
 /** What a service without `maxforkrate` may do: enough for anything that works, and no busy loop for what does not. */
 const safetyForkRate = 50;
+/** The machine could not start a process at all. */
+const shortageRetryMs = 1_000;
 /** Children not recycled this long after SIGHUP are mentioned in the log. */
 const hangupPatienceMs = 30_000;
 
@@ -81,6 +83,8 @@ export class ServiceSocket {
     if (this.#state !== "open") return;
     this.#retry?.cancel();
     this.#retry = undefined;
+    // Whoever is ready will take the connection that woke us.
+    if ([...this.#members].some(({ ready }) => ready)) this.#pending = false;
     while (this.#wantsAnother()) {
       const now = this.#host.clock.monotonic();
       const wait = now < this.#notBefore ? this.#notBefore - now : this.#forkRate.allows(now) ? 0 : forkRateRetryMs;
@@ -232,6 +236,10 @@ export class ServiceSocket {
     const { log, clock } = this.#host;
     const now = clock.monotonic();
     const { pid, hungUpAt, startedAt } = member.child;
+    if (exit.machineShort) {
+      this.#notBefore = now + shortageRetryMs;
+      return this.balance();
+    }
     if (!exit.normal && hungUpAt === undefined) {
       const state = isBusy(member) ? "BUSY" : "READY";
       log[state === "READY" ? "err" : "warning"](
