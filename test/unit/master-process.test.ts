@@ -131,6 +131,28 @@ test("cyr_stored comes before everything, is replaced when it dies, and goes las
   assert.deepEqual(said(site).slice(3), ["stored -C", "daemon ends", "stored ends"]);
 });
 
+test("after the sudden death of master its cyr_stored and its daemons end, and a new master starts", async (t) => {
+  const site = makeSite(t);
+  const door = resolve(import.meta.dirname, "../../src/server/master/tell-ready.ts");
+  for (const name of ["cyr_stored", "cyr_idled"]) {
+    writeFileSync(
+      join(site.programs, `${name}.ts`),
+      `import { tellReady } from ${JSON.stringify(door)};
+       if (!tellReady(() => process.exit(0))) throw new Error("nobody waits");
+       setInterval(() => {}, 1000);\n`,
+    );
+  }
+  site.conf('DAEMON {\n idled cmd="idled" wait=y\n}');
+  const master = site.start();
+  await master.ready();
+  assert.equal(processesOf(site).length, 3);
+  master.signal("SIGKILL");
+  await until(() => processesOf(site).length === 0, "the end of both");
+  const next = site.start();
+  await next.ready();
+  assert.equal(await next.stop(), 0);
+});
+
 test("a cyr_stored whose configuration is wrong ends the start at once", async (t) => {
   const site = makeSite(t);
   writeFileSync(join(site.programs, "cyr_stored.ts"), "process.exit(78);\n");

@@ -129,6 +129,6 @@ export class Daemons {
 
 function specOf(entry: DaemonEntry, command: Runnable): ChildSpec {
   const { name, maxfds, wait } = entry;
-  const env = { CYRUS_SERVICE: name, CYRUS_ID: "0", CYRUS_ISDAEMON: "1" };
+  const env = { CYRUS_SERVICE: name, CYRUS_ID: "0", CYRUS_ISDAEMON: "1", ...(wait && { PASARGAD_READY_FD: "3" }) };
   return { kind: "DAEMON", name, command, maxfds, env, channel: wait };
 }
