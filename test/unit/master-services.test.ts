@@ -340,3 +340,22 @@ test("the worker runtime under master: cap, retirement, a killed worker, goodbye
   await until(() => last.includes("bye terminate"), "the goodbye");
   assert.deepEqual(processesOf(site), []);
 });
+
+test("a master started right after the sudden death of another gets the ports of its workers", async (t) => {
+  const site = makeSite(t);
+  writeFileSync(join(site.programs, "cyr_imapd.ts"), workerProgram);
+  const port = await freePort();
+  site.conf(`SERVICES {\n imap cmd="imapd" listen="127.0.0.1:${port}" prefork=1\n}`);
+  site.imapdConf("master_bind_errors_fatal: yes");
+  const master = site.start();
+  await master.ready();
+  const old = await open(port);
+  master.signal("SIGKILL");
+  await master.exit;
+  const next = site.start();
+  await next.ready();
+  const young = await open(port);
+  assert.notEqual(young.greeting, old.greeting);
+  for (const { socket } of [old, young]) socket.destroy();
+  assert.equal(await next.stop(), 0);
+});

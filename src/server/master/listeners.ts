@@ -14,6 +14,7 @@ export interface BoundSocket {
 
 export interface BindFailure {
   readonly family: BoundSocket["family"];
+  readonly address: SocketAddress;
   readonly error: Error;
 }
 
@@ -55,7 +56,7 @@ export function bindAll(
     } catch (error) {
       const noSuchFamily = error instanceof NativeError && error.code === "EAFNOSUPPORT";
       if (noSuchFamily && addresses.length > 1) continue;
-      failures.push({ family, error: error instanceof Error ? error : new Error(String(error)) });
+      failures.push({ family, address, error: error instanceof Error ? error : new Error(String(error)) });
     }
   }
   return { sockets, failures };

@@ -1,11 +1,12 @@
 /** All SERVICES entries: their sockets, and what SIGHUP changes about them. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../../base/log.ts";
 import type { SocketAddress, SocketType } from "../../base/native/index.ts";
 import type { ServiceEntry } from "../../config/index.ts";
 import type { Child, Runnable } from "./child.ts";
 import { type ProgramPlaces, resolveCommand } from "./commands.ts";
 import { FatalError } from "./fatal.ts";
-import { addressesOf, bindAll, type BoundSocket } from "./listeners.ts";
+import { addressesOf, bindAll, type BindFailure, type BoundSocket } from "./listeners.ts";
 import { type ServiceMetrics, ServiceSocket, type SocketHost } from "./service-socket.ts";
 
 export interface ServicesOptions {
@@ -14,6 +15,10 @@ export interface ServicesOptions {
   readonly backlog: number;
   readonly tos: number;
 }
+
+/** Workers of a master that died let go of their sockets as soon as they notice: a start right after it waits for them. */
+const bindPatienceMs = 1_000;
+const bindRetryMs = 100;
 
 interface Service {
   entry: ServiceEntry;
@@ -24,6 +29,8 @@ export class Services {
   readonly #options: ServicesOptions;
   readonly #log: Log;
   readonly #services = new Map<string, Service>();
+  /** Until then a port in use is waited for. */
+  #patientUntil = 0;
   /** Closed sockets whose processes have not all gone yet. */
   #leaving: ServiceSocket[] = [];
 
@@ -40,6 +47,7 @@ export class Services {
     entries: readonly ServiceEntry[],
     { bindErrorsFatal }: { readonly bindErrorsFatal: boolean },
   ): Promise<void> {
+    this.#patientUntil = performance.now() + bindPatienceMs;
     for (const entry of entries) {
       const command = this.#commandOf(entry, "start");
       if (command) await this.#openService(entry, command, bindErrorsFatal);
@@ -170,7 +178,17 @@ export class Services {
     const open = new Set(service.sockets.map(({ socket }) => keyOf(socket.address, socket.type)));
     const missing = addresses.filter((address) => !open.has(keyOf(address, typeOf(entry, address))));
     const { transport } = entry.endpoint;
-    const { sockets, failures } = bindAll(missing, { transport, unix: unixTypeOf(entry), backlog, tos });
+    const options = { transport, unix: unixTypeOf(entry), backlog, tos };
+    let { sockets, failures } = bindAll(missing, options);
+    while (failures.some(isInUse) && performance.now() < this.#patientUntil) {
+      await delay(bindRetryMs);
+      const again = bindAll(
+        failures.map(({ address }) => address),
+        options,
+      );
+      sockets = [...sockets, ...again.sockets];
+      failures = again.failures;
+    }
     for (const socket of sockets) {
       service.sockets.push(new ServiceSocket(socket, idOf(socket, addresses), entry, command, host));
     }
@@ -211,6 +229,10 @@ function typeOf(entry: ServiceEntry, address: SocketAddress): SocketType {
 
 function idOf(socket: BoundSocket, addresses: readonly SocketAddress[]): number {
   return addresses.indexOf(socket.address);
+}
+
+function isInUse({ error }: BindFailure): boolean {
+  return "code" in error && error.code === "EADDRINUSE";
 }
 
 function messageOf(error: unknown): string {
