@@ -3,12 +3,11 @@ import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { ListEntry } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
-import { isValidNewName, ownerOfName } from "../names/index.ts";
+import { isValidNewName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
 import { auditLine } from "./audit.ts";
 import { inheritedAcl, placeOf, requirePlace } from "./place.ts";
-import { canonicalUses, splitUses } from "./special-use.ts";
-import { ownedEntries } from "./tree.ts";
+import { freeUses } from "./set-special-use.ts";
 import { type LocalEntry, type MailboxVerb, requireLocal, type VerbContext } from "./verb.ts";
 
 export interface CreateArguments {
@@ -64,7 +63,7 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
     if (args.partition !== undefined && !rules.partitions.has(args.partition)) refuse("badPartition");
     const type = mailboxTypes.get((args.type ?? "email").toLowerCase()) ?? refuse("badMailboxType");
-    const uses = newUses(context, name, args.specialUse ?? []);
+    const uses = freeUses(context, name, args.specialUse ?? []);
     requireFolders(context, name, place.missing.length + 1);
 
     let parent = place.ancestor;
@@ -79,18 +78,6 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
 /** An intermediate is only a parent's place: it may become a mailbox. */
 function isPlaceholder(entry: ListEntry): boolean {
   return entry.type.includes("i", 1);
-}
-
-/** @throws MailError badSpecialUse, specialUseConflict */
-function newUses(context: VerbContext, name: MboxName, wanted: readonly string[]): string[] {
-  const uses = canonicalUses(wanted, context.rules.specialUses);
-  if (uses.length === 0) return uses;
-  const owner = ownerOfName(name, context.rules.names.deletedPrefix);
-  if (owner === undefined) refuse("specialUseConflict");
-  for (const entry of ownedEntries(context, owner)) {
-    if (splitUses(entry.specialUse).some((use) => uses.includes(use))) refuse("specialUseConflict");
-  }
-  return uses;
 }
 
 /** @throws MailError overQuota */

@@ -26,7 +26,15 @@ import {
 import { beginTreeWork, endTreeWork } from "./intent.ts";
 import { hasUse } from "./special-use.ts";
 import { destroyEntry, moveEntry } from "./tree.ts";
-import { ENTRIES_A_SLICE, type MailboxVerb, requireLocal, type Sliced, type VerbContext } from "./verb.ts";
+import {
+  areFree,
+  ENTRIES_A_SLICE,
+  type MailboxVerb,
+  requireLocal,
+  type Sliced,
+  startSlices,
+  type VerbContext,
+} from "./verb.ts";
 
 export interface DeleteArguments {
   readonly name: MboxName;
@@ -39,31 +47,33 @@ export const MAX_DELETED_COPIES = 20;
 
 export const deleteMailbox: MailboxVerb<DeleteArguments, void> = {
   name: "mailboxes.delete",
-  *run(context, { name, local = false }): Sliced<void> {
-    const { tx, access, rules } = context;
-    const { deletedPrefix } = rules.names;
-    const entry = tx.entry(name) ?? refuse("mailboxNonexistent");
-    const isAdmin = access.isAdminOf(name);
-    const rights = access.rights(name, entry.acl);
-    const isVisible = (rights & Right.lookup) !== 0 && (isAdmin || !isDeletedName(name, deletedPrefix));
-    if (!isVisible) refuse("mailboxNonexistent");
-    // Nobody but an administrator removes a user: RFC 3501 §6.3.4 forbids INBOX.
-    const isUser = isInboxName(name);
-    if (isUser && !isAdmin) refuse("notSupported");
-    if (!(rights & Right.deleteMailbox) && !(local && isAdmin)) refuse("permissionDenied");
-    if (!isAdmin && hasUse(entry.specialUse, rules.specialUses.protect)) refuse("specialUseConflict");
-    if (entry.mbox !== undefined) tx.mailbox(requireLocal(entry).mbox);
-    if (isUser) {
-      yield* deleteUser(context, name, local);
-      return;
-    }
-    if (hasChildren(context, name)) refuse("hasChildren");
-    removeOne(context, entry, local);
-    if (rules.deleteUnsubscribe && context.caller.userId !== undefined)
-      removeSubscription(tx.db, context.caller.userId, name);
-    pruneIntermediates(context, name);
-  },
+  run: (context, args) => startSlices(remove(context, args)),
 };
+
+function* remove(context: VerbContext, { name, local = false }: DeleteArguments): Sliced<void> {
+  const { tx, access, rules } = context;
+  const { deletedPrefix } = rules.names;
+  const entry = tx.entry(name) ?? refuse("mailboxNonexistent");
+  const isAdmin = access.isAdminOf(name);
+  const rights = access.rights(name, entry.acl);
+  const isVisible = (rights & Right.lookup) !== 0 && (isAdmin || !isDeletedName(name, deletedPrefix));
+  if (!isVisible) refuse("mailboxNonexistent");
+  // Nobody but an administrator removes a user: RFC 3501 §6.3.4 forbids INBOX.
+  const isUser = isInboxName(name);
+  if (isUser && !isAdmin) refuse("notSupported");
+  if (!(rights & Right.deleteMailbox) && !(local && isAdmin)) refuse("permissionDenied");
+  if (!isAdmin && hasUse(entry.specialUse, rules.specialUses.protect)) refuse("specialUseConflict");
+  if (entry.mbox !== undefined) tx.mailbox(requireLocal(entry).mbox);
+  if (isUser) {
+    yield* deleteUser(context, name, local);
+    return;
+  }
+  if (hasChildren(context, name)) refuse("hasChildren");
+  removeOne(context, entry, local);
+  if (rules.deleteUnsubscribe && context.caller.userId !== undefined)
+    removeSubscription(tx.db, context.caller.userId, name);
+  pruneIntermediates(context, name);
+}
 
 function hasChildren({ tx }: VerbContext, name: MboxName): boolean {
   const { from, to } = childRange(keyOf(name));
@@ -123,6 +133,10 @@ export function* deleteUser(context: VerbContext, inbox: MboxName, forGood: bool
   let after = from;
   for (;;) {
     const entries = readEntries(tx.db, after, to, ENTRIES_A_SLICE);
+    if (intent !== 0 && !areFree(tx, entries)) {
+      yield;
+      continue;
+    }
     for (const entry of entries) if (!isTombstone(entry)) removeOne(context, entry, forGood);
     if (entries.length < ENTRIES_A_SLICE) break;
     after = keyOf(entries.at(-1)!.name);

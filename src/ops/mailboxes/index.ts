@@ -7,6 +7,7 @@ import { renameMailbox, renameTree } from "./rename.ts";
 import type { MailboxRules } from "./rules.ts";
 import { setAcl } from "./set-acl.ts";
 import { removeQuotaRoot, setQuota } from "./set-quota.ts";
+import { setSpecialUse } from "./set-special-use.ts";
 import { subscribe, unsubscribe } from "./subscribe.ts";
 import { contextOf, type MailboxVerb, verbFunction } from "./verb.ts";
 
@@ -16,6 +17,7 @@ export const mailboxVerbs = {
   delete: deleteMailbox,
   rename: renameMailbox,
   setAcl,
+  setSpecialUse,
   setQuota,
   removeQuotaRoot,
   subscribe,
@@ -30,6 +32,7 @@ export function mailboxVerbFunctions(rules: MailboxRules): Map<string, VerbFunct
   add(deleteMailbox);
   add(renameMailbox);
   add(setAcl);
+  add(setSpecialUse);
   add(setQuota);
   add(removeQuotaRoot);
   add(subscribe);
@@ -60,6 +63,7 @@ export type { RenameArguments, Renamed } from "./rename.ts";
 export { type MailboxOptions, type MailboxRules, mailboxRules, type RuleHooks } from "./rules.ts";
 export type { SetAclArguments } from "./set-acl.ts";
 export type { SetQuotaArguments } from "./set-quota.ts";
+export type { SetSpecialUseArguments } from "./set-special-use.ts";
 export { canonicalUses, defaultSpecialUses, type SpecialUses, specialUses, splitUses } from "./special-use.ts";
 export { type MailboxStatus, mailboxStatus, statusOf, type StatusWanted } from "./status.ts";
 export type { SubscribeArguments } from "./subscribe.ts";

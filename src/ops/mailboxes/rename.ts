@@ -18,11 +18,13 @@ import { carryCounters, renamedUserAcl, renameUserRows } from "./rename-user.ts"
 import { hasUse } from "./special-use.ts";
 import { bury, moveEntry } from "./tree.ts";
 import {
+  areFree,
   ENTRIES_A_SLICE,
   type LocalEntry,
   type MailboxVerb,
   requireLocal,
   type Sliced,
+  startSlices,
   type VerbContext,
 } from "./verb.ts";
 
@@ -38,29 +40,31 @@ export type Renamed = readonly { readonly from: MboxName; readonly to: MboxName 
 
 export const renameMailbox: MailboxVerb<RenameArguments, Renamed> = {
   name: "mailboxes.rename",
-  *run(context, args): Sliced<Renamed> {
-    const { access, rules } = context;
-    const { from, to } = args;
-    const entry = requireSource(context, from);
-    const isAdmin = access.isAdminOf(from) && access.isAdminOf(to);
-    if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
-    if (from === to) {
-      if (args.partition === undefined || args.partition === entry.partition) refuse("mailboxExists");
-      if (!rules.partitions.has(args.partition)) refuse("badPartition");
-      yield* movePartition(context, requireLocal(entry), args.partition);
-      return [];
-    }
-    if (args.partition !== undefined) refuse("notSupported");
-    if (isInboxName(from) && access.isOwner(from)) return yield* renameInbox(context, from, to);
-    const isUser = isInboxName(from);
-    // A user's name changes as a whole or not at all, and nothing else becomes a user.
-    if (isUser !== isInboxName(to) || (isUser && !(isAdmin && rules.allowUserMoves))) refuse("notSupported");
-    const place = requireTarget(context, entry, to);
-    requireTreeQuota(context, entry, to);
-    yield* makeParents(context, place);
-    return yield* renameTree(context, from, to);
-  },
+  run: (context, args) => startSlices(rename(context, args)),
 };
+
+function* rename(context: VerbContext, args: RenameArguments): Sliced<Renamed> {
+  const { access, rules } = context;
+  const { from, to } = args;
+  const entry = requireSource(context, from);
+  const isAdmin = access.isAdminOf(from) && access.isAdminOf(to);
+  if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
+  if (from === to) {
+    if (args.partition === undefined || args.partition === entry.partition) refuse("mailboxExists");
+    if (!rules.partitions.has(args.partition)) refuse("badPartition");
+    yield* movePartition(context, requireLocal(entry), args.partition);
+    return [];
+  }
+  if (args.partition !== undefined) refuse("notSupported");
+  if (isInboxName(from) && access.isOwner(from)) return yield* renameInbox(context, from, to);
+  const isUser = isInboxName(from);
+  // A user's name changes as a whole or not at all, and nothing else becomes a user.
+  if (isUser !== isInboxName(to) || (isUser && !(isAdmin && rules.allowUserMoves))) refuse("notSupported");
+  const place = requireTarget(context, entry, to);
+  requireTreeQuota(context, entry, to);
+  yield* makeParents(context, place);
+  return yield* renameTree(context, from, to);
+}
 
 /** @throws MailError for a mailbox that the caller may not rename away */
 function requireSource({ tx, access, rules }: VerbContext, from: MboxName): ListEntry {
@@ -146,6 +150,10 @@ export function* renameTree(context: VerbContext, from: MboxName, to: MboxName):
   let intent = 0;
   for (let after = first; ; ) {
     const entries = readEntries(tx.db, after, end, ENTRIES_A_SLICE);
+    if (intent !== 0 && !areFree(tx, entries)) {
+      yield;
+      continue;
+    }
     for (const entry of entries) if (!isTombstone(entry)) moveOne(entry);
     if (entries.length < ENTRIES_A_SLICE) break;
     after = keyOf(entries.at(-1)!.name);
@@ -215,6 +223,12 @@ function* renameInbox(context: VerbContext, inbox: MboxName, to: MboxName): Slic
   if (Symbol.iterator in made) yield* made;
   const source = requireLocal(tx.entry(inbox) ?? refuse("mailboxNonexistent"));
   const target = requireLocal(tx.entry(to) ?? refuse("mailboxNonexistent"));
+  // Whoever else wants one of them waits: the work cannot begin again once it has begun.
+  for (const { mbox } of [source, target]) tx.lock(mbox);
+  tx.onFailure((again) => {
+    for (const { mbox } of [source, target]) again.unlock(mbox);
+  });
   yield* moveAll(tx, source.mbox, target.mbox);
+  for (const { mbox } of [source, target]) tx.unlock(mbox);
   return [{ from: inbox, to }];
 }

@@ -76,16 +76,38 @@ export class Site {
     return this.opened;
   }
 
-  /** Runs a verb to its end, each slice in a transaction of its own. @throws MailError */
+  /** Runs a verb to its end, each slice in a transaction of its own. @throws MailError, and Error after `slices` slices */
   ask<A, R>(user: string, verb: MailboxVerb<A, R>, args: A, slices = Number.POSITIVE_INFINITY): R {
-    const holder = {};
-    const started = this.slice(holder, () => verb.run(contextOf(this.tx, callerOf(user), this.rules), args));
-    if (typeof started !== "object" || started === null || !("next" in started)) return started;
+    const next = this.start(user, verb, args);
     for (let n = 0; n < slices; n++) {
-      const step = this.slice(holder, () => started.next());
+      const step = next();
       if (step.done) return step.value;
     }
     throw new Error("cut");
+  }
+
+  /** Begins a verb; each call of what is returned runs a slice. */
+  start<A, R>(user: string, verb: MailboxVerb<A, R>, args: A): () => { done: true; value: R } | { done: false } {
+    const holder = {};
+    let slices: Generator<void, R, void> | undefined;
+    return () => {
+      if (slices === undefined) {
+        const started = this.slice(holder, () => verb.run(contextOf(this.tx, callerOf(user), this.rules), args));
+        if (typeof started !== "object" || started === null || !("next" in started))
+          return { done: true, value: started };
+        slices = started;
+      }
+      const going = slices;
+      const step = this.slice(holder, () => going.next());
+      return step.done ? { done: true, value: step.value } : { done: false };
+    };
+  }
+
+  /** Another verb takes a mailbox, until the returned function is called. */
+  hold(mailbox: string): () => void {
+    const { mbox } = this.entry(mailbox)!;
+    this.slice({}, () => this.tx.lock(mbox!));
+    return () => this.tx.unlock(mbox!);
   }
 
   /** "OK", or the code of the refusal. */

@@ -3,7 +3,7 @@
  * everything first, then writes; or refuses, and has written nothing. One that may change more than a slice holds is a generator.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import type { ListEntry, Tx, VerbFunction } from "../../store/index.ts";
+import { Busy, type ListEntry, type Tx, type VerbFunction } from "../../store/index.ts";
 import { Access, type Caller, Right, type Rights } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import type { AuditNote } from "../verb.ts";
@@ -28,6 +28,31 @@ export interface MailboxVerb<A, R> {
 
 /** Entries that one slice moves or removes: each costs a few rows, and a slice is to change at most 1,000. */
 export const ENTRIES_A_SLICE = 100;
+
+/**
+ * Runs the first slice of a verb at once. What it throws is then thrown by the verb itself, before anything is committed: a mailbox in other hands (Busy)
+ * makes the writer try the whole verb again later.
+ */
+export function startSlices<R>(slices: Sliced<R>): R | Sliced<R> {
+  const first = slices.next();
+  return first.done ? first.value : remaining(slices);
+}
+
+function* remaining<R>(slices: Sliced<R>): Sliced<R> {
+  yield;
+  return yield* slices;
+}
+
+/** Whether no other verb holds one of the mailboxes. A later slice asks before it writes: it cannot begin again. */
+export function areFree(tx: Tx, entries: readonly ListEntry[]): boolean {
+  try {
+    for (const { mbox } of entries) if (mbox !== undefined) tx.mailbox(mbox);
+    return true;
+  } catch (error) {
+    if (error instanceof Busy) return false;
+    throw error;
+  }
+}
 
 export function verbFunction<A, R>(verb: MailboxVerb<A, R>, rules: MailboxRules): VerbFunction {
   return (tx, args, _octets, caller) => verb.run(contextOf(tx, caller as Caller, rules), args as A);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { readSubscriptions } from "../../store/index.ts";
+import { Busy, readSubscriptions } from "../../store/index.ts";
 import { legacyRights, printRights, rightLetters } from "../acl/index.ts";
 import { MailError } from "../errors.ts";
 import { parseQuotaLimits } from "../quota/index.ts";
@@ -43,6 +43,8 @@ function step(site: Site, user: string, [verb = "", first = "", second = "", thi
       const limits = second === "" ? [] : [{ resource: second, limit: Number(third) }];
       return site.try(user, mailboxVerbs.setQuota, { root: box, limits: parseQuotaLimits(limits) });
     }
+    case "use":
+      return site.try(user, mailboxVerbs.setSpecialUse, { name: box, uses: second === "" ? [] : second.split(",") });
     case "subscribe":
       return site.try(user, mailboxVerbs.subscribe, { name: box });
     case "unsubscribe":
@@ -141,6 +143,26 @@ describe("CREATE", () => {
        alice: create user.alice.T3 \\Trash`,
     );
     assert.equal(site.entry("user.alice.Sent3")!.specialUse, "\\Sent");
+  });
+
+  test("special uses are set later, too", () => {
+    using site = makeSite();
+    play(
+      site,
+      `alice: create user.alice.S \\Sent
+       alice: create user.alice.T
+       bob: acl user.bob alice lrswx
+       alice: use user.alice.T \\sent => specialUseConflict
+       alice: use user.alice.T \\Flagged => badSpecialUse
+       alice: use user.bob \\Junk => permissionDenied
+       bob: use user.alice.T \\Junk => mailboxNonexistent
+       alice: use user.alice \\Junk
+       alice: use user.alice.S
+       alice: use user.alice.T \\sent,\\Archive
+       alice: use user.alice.T \\Archive
+       alice: delete user.alice.S`,
+    );
+    assert.equal(site.entry("user.alice.T")!.specialUse, "\\Archive");
   });
 
   test("X-NUM-FOLDERS is enforced, for the parents too", () => {
@@ -389,6 +411,24 @@ describe("RENAME", () => {
       assert.equal(site.db.get("SELECT count(*) FROM intent")![0], 0);
       play(site, "alice: create user.alice.u.x\nalice: create user.alice.t");
     }
+  });
+
+  test("a tree waits for a mailbox that another verb holds", () => {
+    using site = makeSite();
+    for (let n = 0; n < 250; n++) play(site, `alice: create user.alice.t.m${n}`);
+    const args = { from: name("user.alice.t"), to: name("user.alice.u") };
+    const atFirst = site.hold("user.alice.t.m0");
+    assert.throws(() => site.ask("alice", mailboxVerbs.rename, args), Busy);
+    assert.ok(site.entry("user.alice.t"), "nothing of the tree has moved");
+    atFirst();
+    const next = site.start("alice", mailboxVerbs.rename, args);
+    assert.ok(!next().done);
+    const release = site.hold("user.alice.t.m99");
+    for (let n = 0; n < 5; n++) assert.ok(!next().done);
+    assert.ok(site.entry("user.alice.t.m99"));
+    release();
+    for (let n = 0; n < 5; n++) if (next().done) break;
+    assert.equal(site.names.split(" ").filter((box) => box.startsWith("user.alice.u")).length, 251);
   });
 
   test("INBOX: its messages move, with the help of the message verbs", () => {
