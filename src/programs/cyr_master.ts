@@ -1,3 +1,3 @@
-import { runMaster } from "../server/master/run-master.ts";
+import { runMaster } from "../server/master/index.ts";
 
 await runMaster(process.argv.slice(2), import.meta.filename);
