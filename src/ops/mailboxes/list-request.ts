@@ -7,6 +7,8 @@ import type { NameGroup, Namespace } from "../names/index.ts";
 export interface ListRequest {
   readonly reference: string;
   readonly patterns: readonly string[];
+  /** The client used RFC 5258's syntax: parents that are no mailboxes are \NonExistent then, else \Noselect. */
+  readonly extended?: boolean;
   /** Only names that are subscribed, whether there are such mailboxes or not (RFC 5258 §3.1). */
   readonly selectSubscribed?: boolean;
   /** With it, also parents that are not selected but have descendants that are (RFC 5258 §3.1, CHILDINFO). */
@@ -52,11 +54,14 @@ export class Patterns {
   readonly isLiteral: boolean;
   /** Literal text at the start of the only pattern; "" when there are several. */
   readonly prefix: string;
+  /** RFC 3501 §6.3.8: with "%" at the end matching levels of hierarchy are returned besides the names that match. */
+  readonly wantsLevels: boolean;
   private readonly patterns: readonly ListPattern[];
 
   constructor({ reference, patterns }: ListRequest, separator: string) {
     const texts = patterns.map((pattern) => joined(reference, pattern, separator));
     this.patterns = texts.map((text) => new ListPattern(text, separator));
+    this.wantsLevels = texts.some((text) => text.endsWith("%"));
     const [only] = this.patterns;
     this.prefix = texts.length === 1 ? only!.prefix : "";
     this.isLiteral = texts.length === 1 && only!.prefix === texts[0];

@@ -38,12 +38,14 @@ export function listSubscribed(context: ListContext): Map<NameGroup, ListItem[]>
     const found = visibleEntry(context, name);
     if (request.lsub && found === undefined && !request.lsubMissing) continue;
     if (request.selectSpecialUse && (found === undefined || specialUse(access, found.entry) === "")) continue;
-    if (patterns.matches(external, isInbox)) {
+    const isMatch = patterns.matches(external, isInbox);
+    if ((!isMatch || patterns.wantsLevels) && (request.lsub || request.recursiveMatch)) {
+      for (const parent of patterns.parents(external, isInbox)) addParent(context, items, parent);
+    }
+    if (isMatch) {
       const next = names[at + 1];
       const hasChildren = request.lsub ? next !== undefined && isBelow(next, name) : hasVisibleChild(context, name);
       items.set(external, itemOf(context, external, found, hasChildren));
-    } else if (request.lsub || request.recursiveMatch) {
-      for (const parent of patterns.parents(external, isInbox)) addParent(context, items, parent);
     }
   }
   return new Map([...groups].map(([group, items]) => [group, [...items.values()]]));

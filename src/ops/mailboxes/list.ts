@@ -199,27 +199,28 @@ export class MailboxLister {
     this.held.delete(group);
     const { entry, rights, name } = held;
     const isInbox = isInboxPart(name, group, this.space);
-    if (this.patterns.matches(name, isInbox)) {
-      const noInferiors = this.space.isNoInferiors(entry.name);
-      const isBeforeChild = next !== undefined && isBelow(next, entry.name);
-      this.show(group, {
-        name,
-        entry,
-        rights,
-        hasChildren: this.hasChildren(entry, isBeforeChild, noInferiors),
-        noInferiors,
-        noSelect: isIntermediate(entry),
-        nonExistent: false,
-        subscribed: this.subscriptions.has(entry.name),
-        specialUse: this.access.isOwner(entry.name) ? entry.specialUse : "",
-        childInfo: false,
-      });
-      return;
+    const isMatch = this.patterns.matches(name, isInbox);
+    if ((!isMatch || this.patterns.wantsLevels) && !this.request.selectSpecialUse) {
+      for (const parent of this.patterns.parents(name, isInbox)) {
+        if (this.shown.has(parent)) continue;
+        this.show(group, { ...parentItem(parent), nonExistent: this.request.extended === true });
+      }
     }
-    if (this.request.selectSpecialUse) return;
-    for (const parent of this.patterns.parents(name, isInbox)) {
-      if (!this.shown.has(parent)) this.show(group, parentItem(parent));
-    }
+    if (!isMatch) return;
+    const noInferiors = this.space.isNoInferiors(entry.name);
+    const isBeforeChild = next !== undefined && isBelow(next, entry.name);
+    this.show(group, {
+      name,
+      entry,
+      rights,
+      hasChildren: this.hasChildren(entry, isBeforeChild, noInferiors),
+      noInferiors,
+      noSelect: isIntermediate(entry),
+      nonExistent: false,
+      subscribed: this.subscriptions.has(entry.name),
+      specialUse: this.access.isOwner(entry.name) ? entry.specialUse : "",
+      childInfo: false,
+    });
   }
 
   private hasChildren(entry: ListEntry, isBeforeChild: boolean, noInferiors: boolean): boolean {
