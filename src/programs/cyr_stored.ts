@@ -3,7 +3,6 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
-import type { AuditNote as MailboxAuditNote } from "../ops/mailboxes/index.ts";
 import { type AuditNote, writerOptions, writerSocketPath } from "../ops/index.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
 import { type Changes, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
@@ -45,8 +44,8 @@ async function main(): Promise<void> {
   );
   published = (changes) => server.publish(changes);
   await server.listen(writerSocketPath(config));
-  const { pending, rewritten, lost, intents } = writer.recovery;
-  if (pending + intents + lost > 0) log.notice("store recovered", { pending, rewritten, lost, intents });
+  const { pending, lost, intents } = writer.recovery;
+  if (pending + intents + lost > 0) log.notice("store recovered", { pending, lost, intents });
   sayReady();
   let ending = false;
   const end = async (): Promise<void> => {
@@ -85,15 +84,9 @@ function openStore(
   }
 }
 
-function writeAuditLines(log: Log, notes: readonly (AuditNote | MailboxAuditNote)[]): void {
-  for (const note of notes) {
-    if (typeof note.audit === "string")
-      log.notice(`auditlog: ${note.audit}`, {
-        sessionid: (note as AuditNote).sessionId,
-        ...(note as AuditNote).fields,
-      });
-    else log.notice(`auditlog: ${note.audit.event}`, Object.fromEntries(note.audit.fields));
-  }
+function writeAuditLines(log: Log, notes: readonly AuditNote[]): void {
+  for (const { audit, fields, sessionId } of notes)
+    log.notice(`auditlog: ${audit}`, { sessionid: sessionId, ...fields });
 }
 
 /** The handshake of a wait daemon: master waits for these four octets. */

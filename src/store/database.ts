@@ -65,10 +65,9 @@ export function openWriter(path: string): Database {
   if (fresh) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const db = new Database(path, false);
   const { sqlite } = db;
-  if (fresh) {
-    chmodSync(path, 0o600);
-    sqlite.exec(`PRAGMA page_size=${PAGE_SIZE}`);
-  }
+  if (fresh) chmodSync(path, 0o600);
+  // Counts only while the file is empty, which it also is when power failed while it was made.
+  sqlite.exec(`PRAGMA page_size=${PAGE_SIZE}`);
   sqlite.exec("PRAGMA journal_mode=WAL");
   sqlite.exec("PRAGMA synchronous=FULL");
   sqlite.exec("PRAGMA wal_autocheckpoint=0");

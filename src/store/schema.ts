@@ -128,7 +128,9 @@ CREATE TABLE doomed(                        -- files and directories to remove, 
   uniqueid TEXT NOT NULL, partition TEXT NOT NULL, uid INTEGER NOT NULL    -- uid 0: the whole directory
 ) STRICT;
 
-CREATE TABLE header_due(mbox INTEGER PRIMARY KEY) STRICT;    -- mailboxes whose header file is older than the list
+CREATE TABLE header_due(                    -- mailboxes whose header file is older than the list
+  mbox INTEGER PRIMARY KEY, version INTEGER NOT NULL   -- rises with each change
+) STRICT;
 
 CREATE TABLE intent(                        -- work in slices that recovery finishes or undoes
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, args TEXT NOT NULL

@@ -63,7 +63,10 @@ function* copyInSlices(context: VerbContext, copying: Copying): Generator<void, 
   const last = first + uids.length - 1;
   const intent = beginHidden(tx, { mbox: target.mbox, first, last });
   for (let n = 0; n < uids.length; n++) {
-    if (n > 0 && n % SLICE_ROWS === 0) yield;
+    if (n > 0 && n % SLICE_ROWS === 0) {
+      do yield;
+      while (tx.isBusy(copying.source.mbox));
+    }
     copying.copyOne(uids[n]!, first + n);
   }
   showHidden(tx, intent, target.mbox, last);
@@ -87,7 +90,8 @@ function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, 
   const placed: number[] = [];
   for (let n = 0; n < uids.length; n += SLICE_ROWS) {
     if (n > 0) {
-      yield;
+      do yield;
+      while (tx.isBusy(source.mbox) || tx.isBusy(target.mbox));
       if (!tx.entryByUniqueId(source.uniqueId) || !tx.entryByUniqueId(target.uniqueId)) refuse("mailboxNonexistent");
     }
     // Another session may have expunged or moved some of them between slices: what is gone is not moved twice.

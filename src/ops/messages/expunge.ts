@@ -39,7 +39,8 @@ function* slices(
   const gone: number[] = [];
   for (let next: number | undefined = 1; next !== undefined; ) {
     if (next !== 1) {
-      yield;
+      do yield;
+      while (context.tx.isBusy(box.mbox));
       if (!context.tx.entryByUniqueId(box.uniqueId)) refuse("mailboxNonexistent");
     }
     next = expungeSlice(context, box, uids, next, Flag.deleted, gone);

@@ -34,7 +34,8 @@ export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Gene
       0,
       [],
     );
-    yield;
+    do yield;
+    while (tx.isBusy(fromMbox) || tx.isBusy(toMbox));
   }
 }
 

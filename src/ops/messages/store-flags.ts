@@ -53,7 +53,8 @@ function* slices(
 ): Generator<void, StoreFlagsResult, void> {
   const refused = [...first.refused];
   for (let next = first.next; next !== undefined; ) {
-    yield;
+    do yield;
+    while (context.tx.isBusy(box.mbox));
     // The mailbox may have been deleted, or the rights withdrawn, between slices.
     if (!context.tx.entryByUniqueId(box.uniqueId)) refuse("mailboxNonexistent");
     const done = step(context, box, uids, next, change);

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { createLog } from "../../base/log.ts";
 import { openReader } from "../database.ts";
-import { FileWork } from "./file-work.ts";
+import { FileWork, type Finished } from "./file-work.ts";
 
 export interface FileThreadData {
   readonly databasePath: string;
@@ -14,7 +14,7 @@ export interface FileThreadData {
 export type FileThreadInput = { readonly kind: "wake" | "drain" | "stop" };
 
 export type FileThreadOutput =
-  | { readonly kind: "finished"; readonly pendingSeq: number; readonly doomed: number[]; readonly headers: number[] }
+  | ({ readonly kind: "finished" } & Finished)
   /** Everything that was there at the last `wake` or `drain` is written; `drained` tells that it is synced, too. */
   | { readonly kind: "idle"; readonly drained: boolean }
   | { readonly kind: "failing"; readonly error: string }

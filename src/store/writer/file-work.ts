@@ -60,7 +60,13 @@ export function pendingFromRow(row: readonly Value[]): PendingRow {
 export interface Finished {
   readonly pendingSeq: number;
   readonly doomed: number[];
-  readonly headers: number[];
+  readonly headers: HeaderVersion[];
+}
+
+/** A header file written as of this version of its row. */
+export interface HeaderVersion {
+  readonly mbox: number;
+  readonly version: number;
 }
 
 export class FileWork {
@@ -73,7 +79,7 @@ export class FileWork {
   private writtenSeq = 0;
   private syncedSeq = 0;
   private doomed: number[] = [];
-  private headers: number[] = [];
+  private headers: HeaderVersion[] = [];
   private readonly headersDone = new Map<number, number>();
   private readonly doomedDone = new Set<number>();
   private written = 0;
@@ -204,15 +210,15 @@ export class FileWork {
   }
 
   private writeHeaders(): number {
-    const rows = this.db.all(`SELECT mbox FROM header_due LIMIT ${ROWS_AT_A_TIME}`);
+    const rows = this.db.all("SELECT mbox, version FROM header_due LIMIT ?", ROWS_AT_A_TIME + this.headersDone.size);
+    // Rows stay until the writer hears of it and deletes them: what was done before is passed over.
+    const due = new Map(rows as unknown as [number, number][]);
+    for (const [mbox, version] of this.headersDone) if (due.get(mbox) !== version) this.headersDone.delete(mbox);
     let done = 0;
-    for (const [value] of rows) {
-      const mbox = value as number;
+    for (const [mbox, version] of due) {
+      if (this.headersDone.get(mbox) === version) continue;
       const header = readHeader(this.db, mbox);
       const entry = header && readEntryByUniqueId(this.db, header.uniqueId);
-      // The row stays until the writer hears of it: do not write the same state again meanwhile.
-      const state = entry ? entry.folderModseq * 4096 + header.flagNames.length : 0;
-      if (this.headersDone.get(mbox) === state) continue;
       if (header && entry) {
         writeHeaderFile(this.directory(entry.partition, header.uniqueId), {
           version: 1,
@@ -229,9 +235,8 @@ export class FileWork {
         });
         this.touched.add(entry.partition);
       }
-      if (this.headersDone.size > KNOWN_DIRECTORIES) this.headersDone.clear();
-      this.headersDone.set(mbox, state);
-      this.headers.push(mbox);
+      this.headersDone.set(mbox, version);
+      this.headers.push({ mbox, version });
       this.written += 1;
       done += 1;
     }
@@ -241,8 +246,9 @@ export class FileWork {
   private removeDoomed(nowSeconds: number): number {
     // A pending file that is not durable yet may be a link to a doomed one.
     const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", this.syncedSeq)![0] as number | null;
-    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ${DOOMED_AT_A_TIME}`;
-    const rows = this.db.all(sql, nowSeconds, first ?? Number.MAX_SAFE_INTEGER);
+    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ?`;
+    const limit = DOOMED_AT_A_TIME + this.doomedDone.size;
+    const rows = this.db.all(sql, nowSeconds, first ?? Number.MAX_SAFE_INTEGER, limit);
     // Rows stay until the writer deletes them: those done before are passed over.
     const seqs = new Set(rows.map(([seq]) => seq as number));
     for (const seq of this.doomedDone) if (!seqs.has(seq)) this.doomedDone.delete(seq);

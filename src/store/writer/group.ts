@@ -7,6 +7,7 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Log } from "../../base/log.ts";
+import type { Finished, HeaderVersion } from "./file-work.ts";
 import { Busy, type MailboxChange, type Tx } from "./tx.ts";
 
 /** Runs inside the writer. `octets` are the request's attachments. Throws a refusal, which goes back to the asker. */
@@ -68,7 +69,7 @@ interface Job {
 interface DoneRows {
   readonly pending: number;
   readonly doomed: readonly number[];
-  readonly headers: readonly number[];
+  readonly headers: readonly HeaderVersion[];
 }
 
 const SQLITE_FULL = 13;
@@ -88,7 +89,7 @@ export class GroupEngine {
   private fileBacklog = 0;
   private donePendingSeq = 0;
   private doneDoomedSeqs: number[] = [];
-  private doneHeaders: number[] = [];
+  private doneHeaders: HeaderVersion[] = [];
   private readonly idleWaiters: (() => void)[] = [];
   /** Jobs of the group that runs: all of them are answered if it fails. */
   private groupJobs: Job[] = [];
@@ -117,7 +118,7 @@ export class GroupEngine {
   }
 
   /** The file thread has made everything up to `seq` durable, removed doomed files and written header files: their rows go with the next group. */
-  filesDone(pendingSeq: number, doomed: readonly number[], headers: readonly number[], backlog: number): void {
+  filesDone({ pendingSeq, doomed, headers }: Finished, backlog: number): void {
     this.donePendingSeq = Math.max(this.donePendingSeq, pendingSeq);
     this.doneDoomedSeqs.push(...doomed);
     this.doneHeaders.push(...headers);
@@ -239,8 +240,9 @@ export class GroupEngine {
       else {
         const result = verb(tx, request.args, request.octets, request.caller);
         if (isSlices(result)) {
-          job.slices = result;
+          // Only a verb whose first slice went through cannot be run again from the start.
           outcome = nextSlice(result);
+          job.slices = result;
         } else outcome = { result };
       }
       tx.flush();
@@ -308,7 +310,7 @@ export class GroupEngine {
     const { db } = this.tx;
     if (pending > 0) db.run("DELETE FROM pending WHERE seq<=?", pending);
     for (const seq of doomed) db.run("DELETE FROM doomed WHERE seq=?", seq);
-    for (const mbox of headers) db.run("DELETE FROM header_due WHERE mbox=?", mbox);
+    for (const { mbox, version } of headers) db.run("DELETE FROM header_due WHERE mbox=? AND version=?", mbox, version);
   }
 
   private groupFailed(error: unknown): void {

@@ -17,9 +17,8 @@ const REPLY_SECONDS = 86_400;
 const ROWS_AT_A_TIME = 64;
 
 export interface RecoveryReport {
-  /** Pending rows found, and how many files had to be written again. */
+  /** Pending rows found; their files were written again. */
   readonly pending: number;
-  readonly rewritten: number;
   /** Messages whose octets are nowhere. By protocol there are none. */
   readonly lost: number;
   readonly intents: number;
@@ -34,7 +33,7 @@ export function recover(
   nowMs: number,
 ): RecoveryReport {
   const { db, settings } = tx;
-  const report = { pending: 0, rewritten: 0, lost: 0, intents: 0 };
+  const report = { pending: 0, lost: 0, intents: 0 };
   for (let after = 0; ; ) {
     const rows = db.all(
       `SELECT ${PENDING_COLUMNS} FROM pending WHERE seq>? ORDER BY seq LIMIT ${ROWS_AT_A_TIME}`,
@@ -45,13 +44,14 @@ export function recover(
       const pending = pendingFromRow(row);
       after = pending.seq;
       report.pending += 1;
-      if (fileHolds(settings.partitions, pending)) continue;
       try {
+        // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
         files.writeFile(pending);
-        report.rewritten += 1;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT" || pending.octets) throw error;
-        if (!db.get("SELECT 1 FROM mailbox WHERE mbox=?", pending.mbox)) continue;
+        // A link whose source has been removed since: it was removed because the link was durable.
+        if (fileHolds(settings.partitions, pending) || !db.get("SELECT 1 FROM mailbox WHERE mbox=?", pending.mbox))
+          continue;
         report.lost += 1;
         log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
       }

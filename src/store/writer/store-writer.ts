@@ -157,8 +157,7 @@ export class StoreWriter {
     this.engine.runNow();
     const nowSeconds = Math.floor(Date.now() / 1000);
     while (files.step(nowSeconds) || files.unsynced > 0) {
-      const { pendingSeq, doomed, headers } = files.sync();
-      this.engine.filesDone(pendingSeq, doomed, headers, 0);
+      this.engine.filesDone(files.sync(), 0);
       this.engine.runNow();
     }
   }
@@ -190,7 +189,7 @@ export class StoreWriter {
   private fileMessage(message: FileThreadOutput): void {
     if (message.kind === "finished") {
       const backlog = this.engine.lastPendingSeq - message.pendingSeq;
-      this.engine.filesDone(message.pendingSeq, message.doomed, message.headers, backlog);
+      this.engine.filesDone(message, backlog);
     } else if (message.kind === "idle") {
       this.fileThreadIdle = true;
       if (this.wakePending) this.wakeFiles();

@@ -103,6 +103,7 @@ export class Tx implements WriterContext {
   private readonly namesOfMbox = new Map<number, MboxName>();
   private nextPendingSeq: number;
   private nextDoomedSeq: number;
+  private nextHeaderVersion: number;
   /** The verb that runs now: holder of locks. */
   private holder: unknown;
   private undo: ((tx: Tx) => void) | undefined;
@@ -113,6 +114,7 @@ export class Tx implements WriterContext {
     this.db = db;
     this.settings = settings;
     this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
+    this.nextHeaderVersion = ((db.get("SELECT max(version) FROM header_due")![0] as number | null) ?? 0) + 1;
     this.nextDoomedSeq = ((db.get("SELECT max(seq) FROM doomed")![0] as number | null) ?? 0) + 1;
   }
 
@@ -160,7 +162,7 @@ export class Tx implements WriterContext {
 
   /** Says that the small header file beside the messages is out of date (name, ACL, flag names, quota root, special use). */
   headerFileDue(mbox: number): void {
-    this.db.run("INSERT OR IGNORE INTO header_due(mbox) VALUES (?)", mbox);
+    this.db.run("INSERT OR REPLACE INTO header_due(mbox, version) VALUES (?,?)", mbox, this.nextHeaderVersion++);
   }
 
   /** 24 characters of [a-z0-9], as Cyrus 3.6 makes them. */
@@ -180,8 +182,7 @@ export class Tx implements WriterContext {
    * @throws Busy while another verb holds it; the engine tries the verb again
    */
   mailbox(mbox: number): MailboxWriter {
-    const holder = this.locked.get(mbox);
-    if (holder !== undefined && holder !== this.holder) throw new Busy(mbox);
+    if (this.isBusy(mbox)) throw new Busy(mbox);
     let writer = this.writers.get(mbox);
     if (writer) {
       this.writers.delete(mbox);
@@ -261,11 +262,19 @@ export class Tx implements WriterContext {
     const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
     this.namesOfMbox.set(mbox, name);
     if (writer.header.owner === owner.id) return;
+    // A mailbox made later under this name must have a higher one.
+    owner.uidValidity = Math.max(owner.uidValidity, writer.header.uidValidity);
     this.db.run("UPDATE guid SET owner=? WHERE owner=? AND mbox=?", owner.id, writer.header.owner, mbox);
     writer.header.owner = owner.id;
     owner.modseq = Math.max(owner.modseq, writer.header.highestModseq);
     this.dirtyOwners.add(owner);
     writer.touch();
+  }
+
+  /** Whether another verb holds the mailbox. A verb in slices looks before each further slice, and yields while it is so. */
+  isBusy(mbox: number): boolean {
+    const holder = this.locked.get(mbox);
+    return holder !== undefined && holder !== this.holder;
   }
 
   /** Keeps other verbs off a mailbox until `unlock`, over slices. Held by the running verb. */
