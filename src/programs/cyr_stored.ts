@@ -1,9 +1,9 @@
 /** cyr_stored: the one writer of the store. Started by cyr_master before everything else; takes verbs over a Unix socket. */
-import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
 import { type AuditNote, writerOptions, writerSocketPath } from "../ops/index.ts";
+import { tellReady } from "../server/master/tell-ready.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
 import { type Changes, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
 
@@ -46,7 +46,6 @@ async function main(): Promise<void> {
   await server.listen(writerSocketPath(config));
   const { pending, lost, intents } = writer.recovery;
   if (pending + intents + lost > 0) log.notice("store recovered", { pending, lost, intents });
-  sayReady();
   let ending = false;
   const end = async (): Promise<void> => {
     if (ending) return;
@@ -56,6 +55,8 @@ async function main(): Promise<void> {
     process.exit(exitCode.ok);
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => void end());
+  // Without master nobody would end us, and the next master's writer could not have the lock.
+  tellReady(() => void end());
   // The writer reads its configuration once: a SIGHUP to the whole group is not for it.
   process.on("SIGHUP", () => log.debug("SIGHUP ignored"));
 }
@@ -87,12 +88,6 @@ function openStore(
 function writeAuditLines(log: Log, notes: readonly AuditNote[]): void {
   for (const { audit, fields, sessionId } of notes)
     log.notice(`auditlog: ${audit}`, { sessionid: sessionId, ...fields });
-}
-
-/** The handshake of a wait daemon: master waits for these four octets. */
-function sayReady(): void {
-  const fd = Number(process.env["PASARGAD_READY_FD"] ?? "");
-  if (Number.isInteger(fd) && fd > 2) writeSync(fd, "ok\r\n");
 }
 
 await main();
