@@ -43,8 +43,7 @@ export function listSubscribed(context: ListContext): Map<NameGroup, ListItem[]>
       for (const parent of patterns.parents(external, isInbox)) addParent(context, items, parent);
     }
     if (isMatch) {
-      const next = names[at + 1];
-      const hasChildren = request.lsub ? next !== undefined && isBelow(next, name) : hasVisibleChild(context, name);
+      const hasChildren = request.lsub ? hasSubscribedChild(space, names, at) : hasVisibleChild(context, name);
       items.set(external, itemOf(context, external, found, hasChildren));
     }
   }
@@ -108,11 +107,24 @@ function addParent(context: ListContext, items: Map<string, ListItem>, parent: s
   items.set(parent, { ...item, childInfo: true });
 }
 
+/** Where the mailboxes are that are shown below `name`: under altnamespace those of INBOX are below an own mailbox of that name. */
+function topOfChildren(space: Namespace, name: MboxName): MboxName {
+  const isAltInbox = space.settings.altNamespace && !space.viewer.adminView && name === space.inbox;
+  return isAltInbox ? (`${name}.INBOX` as MboxName) : name;
+}
+
+/** `names` are in name order, so children come right after their parent. */
+function hasSubscribedChild(space: Namespace, names: readonly MboxName[], at: number): boolean {
+  const name = names[at]!;
+  const top = topOfChildren(space, name);
+  if (top !== name) return names.some((other) => isBelow(other, top));
+  const next = names[at + 1];
+  return next !== undefined && isBelow(next, name);
+}
+
 function hasVisibleChild(context: ListContext, name: MboxName): boolean {
   const { snapshot, space, access } = context;
-  // Under altnamespace what is shown below INBOX is below an own mailbox of that name.
-  const isAltInbox = space.settings.altNamespace && !space.viewer.adminView && name === space.inbox;
-  const { from, to } = childRange(keyOf(isAltInbox ? (`${name}.INBOX` as MboxName) : name));
+  const { from, to } = childRange(keyOf(topOfChildren(space, name)));
   const children = snapshot.entries(from, to, CHILDREN_LOOKED_AT);
   return children.some((entry) => isListed(entry) && (access.rights(entry.name, entry.acl) & Right.lookup) !== 0);
 }

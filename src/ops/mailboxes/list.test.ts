@@ -225,6 +225,15 @@ describe("subscriptions", () => {
     assert.equal(all, "(\\NonExistent) gone/box");
   });
 
+  test("LSUB under altnamespace: own mailboxes are no children of INBOX", () => {
+    using site = new Site(dotAlt);
+    create(site, "cyrus", "user.alice", "user.alice.Work", "user.alice.INBOX.foo");
+    for (const box of ["user.alice", "user.alice.Work"]) site.ask("alice", mailboxVerbs.subscribe, { name: name(box) });
+    assert.equal(list(site, "alice", "*", { selectSubscribed: true, lsub: true }), "() INBOX\n() Work");
+    site.ask("alice", mailboxVerbs.subscribe, { name: name("user.alice.INBOX.foo") });
+    assert.equal(list(site, "alice", "INBOX", { selectSubscribed: true, lsub: true }), "(\\HasChildren) INBOX");
+  });
+
   test("LIST (SUBSCRIBED), also RECURSIVEMATCH; RETURN (SUBSCRIBED)", () => {
     using site = subscribed();
     assert.equal(

@@ -4,6 +4,7 @@ import { Busy, readSubscriptions } from "../../store/index.ts";
 import { legacyRights, printRights, rightLetters } from "../acl/index.ts";
 import { MailError } from "../errors.ts";
 import { parseQuotaLimits } from "../quota/index.ts";
+import { moveAllMessages } from "../messages/move-all.ts";
 import { MAX_DELETED_COPIES, mailboxVerbs } from "./index.ts";
 import type { MailboxRules } from "./rules.ts";
 import { specialUses } from "./special-use.ts";
@@ -442,6 +443,25 @@ describe("RENAME", () => {
     play(site, "alice: create user.alice.kid\nalice: rename user.alice user.alice.old.mail");
     assert.equal(site.names, "user.alice user.alice.kid user.alice.old user.alice.old.mail user.bob");
     assert.deepEqual(moves, [[site.entry("user.alice")!.mbox, site.entry("user.alice.old.mail")!.mbox]]);
+  });
+
+  test("INBOX, with real messages: they are all in the new mailbox, INBOX stays with its uidvalidity", () => {
+    using site = makeSite({ moveAllMessages });
+    play(site, "cyrus: quota user.alice STORAGE 100");
+    site.fill("user.alice", 1200, 10);
+    const { uniqueId, uidValidity } = site.entry("user.alice")!;
+    const next = site.start("alice", mailboxVerbs.rename, { from: name("user.alice"), to: name("user.alice.old") });
+    assert.ok(!next().done);
+    assert.throws(() => site.fill("user.alice", 1, 10), Busy);
+    for (let n = 0; n < 10; n++) if (next().done) break;
+    const headers = ["user.alice", "user.alice.old"].map((box) => site.tx.mailbox(site.entry(box)!.mbox!).header);
+    assert.deepEqual([headers[0]!.exists, headers[1]!.exists, headers[1]!.lastUid], [0, 1200, 1200]);
+    assert.deepEqual(
+      [site.entry("user.alice")!.uniqueId, site.entry("user.alice")!.uidValidity],
+      [uniqueId, uidValidity],
+    );
+    assert.equal(site.use("user.alice"), "12000 1200 2");
+    site.fill("user.alice", 1, 10);
   });
 
   test("to another partition: every file is called for there", () => {
