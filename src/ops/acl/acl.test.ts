@@ -180,10 +180,11 @@ describe("effective rights", () => {
   test("owners and administrators", () => {
     assert.equal(rightsOf("", { user: "alice" }, "user.alice"), "lkxcan");
     assert.equal(rightsOf("", { user: "alice" }, "user.alice.Work"), "lkxcan");
-    assert.equal(rightsOf("-alice a", { user: "alice" }, "user.alice"), "lkxcan");
+    assert.equal(rightsOf("-alice x", { user: "alice" }, "user.alice"), "lkcan");
     assert.equal(rightsOf("", { user: "alice" }, "user.alice2"), "");
     assert.equal(rightsOf("alice lr", { user: "alice" }, "DELETED.user.alice.X.6B0454A8"), "lr");
     assert.equal(rightsOf("", { user: "cyrus", admin: true }, "user.alice"), "la");
+    assert.equal(rightsOf("-anyone la", { user: "cyrus", admin: true }, "user.alice"), "la");
     const implied = { ...defaultAclSettings, adminImpliesWrite: true };
     assert.equal(rightsOf("", { user: "cyrus", admin: true }, "user.alice", implied), "lwa");
     assert.equal(rightsOf("bob a", { user: "bob" }, "user.alice", implied), "wa");

@@ -45,6 +45,12 @@ export function aclSettings(config: AclOptions): AclSettings {
 /** Different ACLs whose rights are remembered for one access; a site has a handful. */
 const MAX_REMEMBERED = 1000;
 
+/** Unions over the entries that match a caller: positive ones, negative ones. */
+interface Sums {
+  readonly given: Rights;
+  readonly taken: Rights;
+}
+
 /** One caller's view of ACLs. Cheap to make; remembers the rights that an ACL gives, so a LIST of thousands of mailboxes reads each ACL once. */
 export class Access {
   readonly caller: Caller;
@@ -52,7 +58,7 @@ export class Access {
   private readonly names: NameSettings;
   private readonly inbox: MboxName | undefined;
   private readonly domain: string;
-  private readonly remembered = new Map<string, Rights>();
+  private readonly remembered = new Map<string, Sums>();
 
   constructor(caller: Caller, settings: AclSettings, names: NameSettings) {
     this.caller = caller;
@@ -62,10 +68,13 @@ export class Access {
     this.domain = this.inbox === undefined ? "" : domainOf(this.inbox);
   }
 
-  /** Rights on the mailbox `name` with that stored ACL: what the ACL gives, an owner's implicit rights, an administrator's "la". */
+  /**
+   * Rights on the mailbox `name` with that stored ACL: what its entries and an owner's implicit rights give, less what negative entries take (RFC 4314 §2);
+   * and an administrator's "la", which nothing takes.
+   */
   rights(name: MboxName, acl: string): Rights {
-    let rights = this.fromAcl(acl);
-    if (this.isOwner(name)) rights |= this.settings.implicitOwnerRights;
+    const { given, taken } = this.fromAcl(acl);
+    let rights = (this.isOwner(name) ? given | this.settings.implicitOwnerRights : given) & ~taken;
     if (this.isAdminOf(name)) rights |= Right.lookup | Right.admin;
     if (this.settings.adminImpliesWrite && rights & Right.admin) rights |= Right.write;
     return rights;
@@ -86,18 +95,17 @@ export class Access {
     return ownerOfName(undeletedName(name, this.names.deletedPrefix), this.names.deletedPrefix);
   }
 
-  private fromAcl(acl: string): Rights {
-    let rights = this.remembered.get(acl);
-    if (rights === undefined) {
-      rights = this.computed(acl);
+  private fromAcl(acl: string): Sums {
+    let sums = this.remembered.get(acl);
+    if (sums === undefined) {
+      sums = this.computed(acl);
       if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
-      this.remembered.set(acl, rights);
+      this.remembered.set(acl, sums);
     }
-    return rights;
+    return sums;
   }
 
-  /** The union of what matching entries give, less the union of what matching negative ones take (RFC 4314 §2). */
-  private computed(acl: string): Rights {
+  private computed(acl: string): Sums {
     let given = 0;
     let taken = 0;
     for (const { identifier, rights } of parseAcl(acl, this.settings.legacy)) {
@@ -105,7 +113,7 @@ export class Access {
         if (this.isMember(identifier.slice(1))) taken |= rights;
       } else if (this.isMember(identifier)) given |= rights;
     }
-    return given & ~taken;
+    return { given, taken };
   }
 
   private isMember(identifier: string): boolean {

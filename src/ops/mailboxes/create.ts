@@ -1,7 +1,6 @@
 /** CREATE: RFC 3501 §6.3.3, with RFC 6154 §3 (USE) and RFC 4466 §2.3 (parameters). */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { ListEntry } from "../../store/index.ts";
-import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import { isValidNewName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
@@ -52,12 +51,7 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     const place = placeOf(context, name);
     const existing = tx.entry(name);
     if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
-    if (!args.byServer) {
-      // Who may not look it up is told nothing about it, but own names are no secret.
-      const isVisible = existing !== undefined && (access.rights(name, existing.acl) & Right.lookup) !== 0;
-      if (isVisible && !isPlaceholder(existing)) refuse("mailboxExists");
-      requirePlace(context, name, place);
-    }
+    if (!args.byServer) requirePlace(context, name, place);
     if (existing !== undefined && !isPlaceholder(existing)) refuse("mailboxExists");
     const isAdmin = args.byServer || access.isAdminOf(name);
     if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");

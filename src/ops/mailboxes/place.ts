@@ -30,7 +30,7 @@ export function placeOf(context: VerbContext, name: MboxName): Place {
 }
 
 /**
- * Whether the caller may make a mailbox `name` there: an INBOX or the top of a shared tree is for administrators, anything below an existing mailbox for
+ * Whether the caller may make a mailbox `name` there: an INBOX or the top of a shared tree is for administrators (and one's own INBOX for oneself, when there is none), anything below an existing mailbox for
  * those with "k" on it, and below a user's INBOX only when that exists.
  * @throws MailError permissionDenied, mailboxMoved, mailboxReserved
  */
@@ -39,7 +39,8 @@ export function requirePlace(context: VerbContext, name: MboxName, { ancestor }:
   const isAdmin = access.isAdminOf(name);
   if (ancestor === undefined) {
     const isTop = isInboxName(name) || ownerOfName(name, context.rules.names.deletedPrefix) === undefined;
-    if (!isTop || !isAdmin) refuse("permissionDenied");
+    const isOwnInbox = isInboxName(name) && access.isOwner(name);
+    if (!isTop || !(isAdmin || isOwnInbox)) refuse("permissionDenied");
     return;
   }
   if (!isAdmin && !(access.rights(ancestor.name, ancestor.acl) & Right.createMailbox)) refuse("permissionDenied");

@@ -58,8 +58,8 @@ function* rename(context: VerbContext, args: RenameArguments): Sliced<Renamed> {
   if (args.partition !== undefined) refuse("notSupported");
   if (isInboxName(from) && access.isOwner(from)) return yield* renameInbox(context, from, to);
   const isUser = isInboxName(from);
-  // A user's name changes as a whole or not at all, and nothing else becomes a user.
-  if (isUser !== isInboxName(to) || (isUser && !(isAdmin && rules.allowUserMoves))) refuse("notSupported");
+  // A user's name changes as a whole or not at all. A shared mailbox may become a user's.
+  if (isUser && !(isInboxName(to) && isAdmin && rules.allowUserMoves)) refuse("notSupported");
   const place = requireTarget(context, entry, to);
   requireTreeQuota(context, entry, to);
   yield* makeParents(context, place);

@@ -47,10 +47,10 @@ export const setAcl: MailboxVerb<SetAclArguments, void> = {
     let wanted = changedRights(old, change, rights);
     const owner = access.ownerOf(name);
     if (identifier === owner) {
-      // What owners always have is in their entry too, and only an administrator may ask for less, in vain.
-      if (!isAdmin && (wanted & implicitOwnerRights) !== implicitOwnerRights) refuse("permissionDenied");
+      // What owners always have is in their entry, too. An owner who wants to be without "a" is told; the rest is kept silently, as in Cyrus.
+      if (!isAdmin && implicitOwnerRights & ~wanted & Right.admin) refuse("permissionDenied");
       wanted |= implicitOwnerRights;
-    } else if (identifier === `-${owner}`) wanted &= ~implicitOwnerRights;
+    } else if (identifier === `-${owner}` && !isAdmin) wanted &= ~implicitOwnerRights;
     const acl = printAcl(withEntry(entries, identifier, wanted), legacy);
     if (acl === entry.acl) return;
     const folderModseq = tx.nextFolderModseq(name);

@@ -72,9 +72,13 @@ describe("CREATE", () => {
        alice: create user.alice.f1 => mailboxExists
        bob: create user.alice.x => permissionDenied
        bob: create user.alice.f1 => permissionDenied
+       bob: create user.alice => permissionDenied
        bob: create shared => permissionDenied
        bob: create user.newguy => permissionDenied
        cyrus: create user.carol.x => permissionDenied
+       carol: create user.carol.x => permissionDenied
+       carol: create user.carol
+       carol: create user.carol.x
        cyrus: create s1.s2
        bob: create s1.x => permissionDenied
        alice: acl user.alice.f1 bob lrk
@@ -327,10 +331,10 @@ describe("RENAME", () => {
        bob: rename user.alice.a user.bob.a => permissionDenied
        alice: move user.alice.a second => permissionDenied
        alice: rename user.alice user.alice.old => notSupported
-       alice: rename user.alice.a user.newguy => notSupported
+       alice: rename user.alice.a user.newguy => permissionDenied
        cyrus: rename user.bob user.bobby => notSupported
-       cyrus: rename shared user.newguy => notSupported
-       cyrus: rename shared shared2
+       cyrus: rename shared user.newguy
+       cyrus: rename user.newguy shared2 => notSupported
        bob: create user.bob.mine
        bob: rename user.bob.mine user.alice.a.frombob
        alice: rename user.alice.a user.alice.x.y.z`,
@@ -496,7 +500,8 @@ describe("SETACL", () => {
        alice: acl user.bob alice lr => mailboxNonexistent
        alice: acl nosuch alice lr => mailboxNonexistent
        cyrus: acl user.bob bob r
-       cyrus: acl user.bob -bob lr
+       bob: acl user.bob -bob lr
+       bob: acl user.bob bob -l
        : acl user.alice bob lr => mailboxNonexistent`,
     );
     assert.equal(site.acl("user.alice"), "alice lrswipkxtecdan bob lrsw");
