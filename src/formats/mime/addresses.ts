@@ -237,8 +237,10 @@ export class AddressReader {
         // A comment names the mailbox only when it stands behind a domain.
         commentFrom = -1;
         scratch[fill++] = c;
-      } else if (c === dot) dots = true;
-      else if (c === open) {
+      } else if (c === dot) {
+        dots = true;
+        commentFrom = -1;
+      } else if (c === open) {
         if (fill > this.domainStart) commentFrom = p;
         p = this.#skipComment(p);
       } else if (c !== octet.space && c !== octet.tab && c !== octet.cr && c !== octet.lf) {

@@ -58,6 +58,14 @@ export class Cursor {
     this.at = p;
   }
 
+  /** Moves over letters and hyphens, the tags of RFC 1766 §2. */
+  language(): void {
+    const { octets, end } = this;
+    let p = this.at;
+    while (p < end && (octets[p] === 0x2d || ((octets[p]! | 32) >= 0x61 && (octets[p]! | 32) <= 0x7a))) p++;
+    this.at = p;
+  }
+
   get done(): boolean {
     return this.at >= this.end;
   }
@@ -87,8 +95,9 @@ export class Parameters {
     let continued = false;
     const { octets, end } = cursor;
     while (!cursor.done && this.list.length < maxParameters) {
-      if (octets[cursor.at] !== semicolon) {
-        // Whatever is between here and the next ";" made no sense, and took its parameter with it.
+      const c = octets[cursor.at]!;
+      if (c !== semicolon && c !== cr && c !== lf) {
+        // What is between here and the next ";" or line end made no sense, and took its parameter with it.
         cursor.at++;
         continue;
       }
@@ -289,9 +298,10 @@ export function readContentType(cursor: Cursor, into: { type: [number, number]; 
   const subtypeStart = cursor.at;
   cursor.token();
   into.subtype = [subtypeStart, cursor.at];
-  if (cursor.at === subtypeStart) return false;
   cursor.skip();
-  return cursor.done || cursor.octets[cursor.at] === semicolon;
+  // "text/" is a mistake, "text/;" has an empty subtype (Cyrus 3.6).
+  if (cursor.done) return into.subtype[1] > subtypeStart;
+  return cursor.octets[cursor.at] === semicolon;
 }
 
 /** Writes `("INLINE" NIL)` or `("ATTACHMENT" ("FILENAME" "x"))`; false, with nothing written, when there is none. */
@@ -336,7 +346,7 @@ export function writeLanguages(cursor: Cursor, out: OctetWriter): boolean {
   while (count < maxParameters) {
     cursor.skip();
     const start = cursor.at;
-    cursor.token();
+    cursor.language();
     const { at } = cursor;
     cursor.skip();
     if (cursor.done ? at === start : cursor.octets[cursor.at] !== 0x2c) break;

@@ -18,7 +18,7 @@ export const maxBoundaryOctets = 2_048;
 /** A delimiter line, with the white space after it; a longer line is text. */
 export const maxDelimiterLineOctets = maxBoundaryOctets + 64;
 /** Parameters of one Content-Type or Content-Disposition. */
-export const maxParameters = 500;
+export const maxParameters = 300;
 /** Addresses of one field in an ENVELOPE. */
 export const maxAddresses = 20_000;
 /** Octets of all ENVELOPEs and structures of one message while it is scanned; beyond it further parts show no details. */

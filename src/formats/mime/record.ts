@@ -33,9 +33,8 @@ export const magic = [0x50, 0x4d, 0x43, recordVersion] as const;
 
 /** All fields of the header are in the index; what is not there is not in the message. */
 export const flagIndexComplete = 1;
-/** The message has octets above 127 or NUL in its header or a body (needs 8BITMIME or BINARY to relay). */
-export const flagEightBit = 2;
-const notKept = 0x8000_0000;
+/** Added to the length in an index entry whose field is not kept; its offset is one in the message then. */
+export const fieldNotKept = 0x8000_0000;
 
 /** What a part is, as stored. */
 export const partKind = { leaf: 0, multipart: 1, message: 2, text: 3 } as const;
@@ -272,6 +271,3 @@ export function cacheHasField(octets: Uint8Array, base: number, fields: FieldSet
   }
   return complete ? "no" : "unknown";
 }
-
-/** The value of the top bit of an index entry's length. */
-export const fieldNotKept: number = notKept;

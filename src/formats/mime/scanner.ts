@@ -25,6 +25,8 @@ const lf = 10;
 const cr = 13;
 const hyphen = 0x2d;
 
+const empty = Buffer.alloc(0);
+
 /** What the line before the present one was; says whether its line end belongs to a delimiter that follows. */
 const before = { other: 0, text: 1 } as const;
 
@@ -46,7 +48,9 @@ export class MessageScanner {
 
   /** Position in the message of the first octet of the buffer at hand. */
   #base = 0;
-  #carry: Buffer | undefined;
+  /** Octets given before that are still needed: a header that has not ended, a line that may be a delimiter. */
+  #carry: Buffer = empty;
+  #carryLength = 0;
   #inHeader = true;
   /** The present header was longer than the limit and has been read already. */
   #headerRead = false;
@@ -69,26 +73,38 @@ export class MessageScanner {
    */
   push(chunk: Uint8Array): void {
     if (this.#finished) throw new Error("push after finish");
-    if (this.#base + (this.#carry?.length ?? 0) + chunk.length > maxMessageOctets) {
-      throw new RangeError("message too large");
-    }
-    let octets = chunk;
-    if (this.#carry !== undefined) {
-      octets = Buffer.concat([this.#carry, chunk]);
-      this.#carry = undefined;
-    }
+    const octets = this.#carried(chunk);
     const used = this.#consume(octets, false);
     this.#base += used;
-    if (used < octets.length) this.#carry = Buffer.from(octets.subarray(used));
+    this.#carryLength = octets.length - used;
+    if (this.#carryLength === 0) return;
+    this.#reserveCarry(this.#carryLength);
+    // Also right when the rest is in the carry buffer itself.
+    this.#carry.set(octets.subarray(used));
+  }
+
+  /** What was carried over with the next octets behind it. */
+  #carried(chunk: Uint8Array): Uint8Array {
+    const length = this.#carryLength + chunk.length;
+    if (this.#base + length > maxMessageOctets) throw new RangeError("message too large");
+    if (this.#carryLength === 0) return chunk;
+    this.#reserveCarry(length);
+    this.#carry.set(chunk, this.#carryLength);
+    return this.#carry.subarray(0, length);
+  }
+
+  /** Grows by doubling, so that a long header in many small pieces is not copied over and over. */
+  #reserveCarry(length: number): void {
+    if (length <= this.#carry.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(length, this.#carry.length * 2, 256));
+    grown.set(this.#carry);
+    this.#carry = grown;
   }
 
   /** @param last octets that were not pushed yet */
   finish(last?: Uint8Array): ScannedMessage {
-    let octets: Uint8Array = last ?? Buffer.alloc(0);
-    if (this.#carry !== undefined) octets = Buffer.concat([this.#carry, octets]);
-    this.#carry = undefined;
+    const octets = this.#carried(last ?? empty);
     this.#finished = true;
-    if (this.#base + octets.length > maxMessageOctets) throw new RangeError("message too large");
     this.#consume(octets, true);
     const end = this.#base + octets.length;
     this.#atEnd(octets, end);
