@@ -5,7 +5,7 @@ import { refuse } from "../errors.ts";
 import { isValidNewName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
 import { auditLine } from "./audit.ts";
-import { inheritedAcl, placeOf, requirePlace } from "./place.ts";
+import { inheritedAcl, placeOf, refuseTaken, requirePlace } from "./place.ts";
 import { freeUses } from "./set-special-use.ts";
 import { type LocalEntry, type MailboxVerb, requireLocal, type VerbContext } from "./verb.ts";
 
@@ -51,8 +51,9 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     const place = placeOf(context, name);
     const existing = tx.entry(name);
     if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
+    const isTaken = existing !== undefined && !isPlaceholder(existing);
+    if (isTaken) refuseTaken(context, existing);
     if (!args.byServer) requirePlace(context, name, place);
-    if (existing !== undefined && !isPlaceholder(existing)) refuse("mailboxExists");
     const isAdmin = args.byServer || access.isAdminOf(name);
     if (args.partition !== undefined && !isAdmin) refuse("permissionDenied");
     if (args.partition !== undefined && !rules.partitions.has(args.partition)) refuse("badPartition");

@@ -56,12 +56,14 @@ function* remove(context: VerbContext, { name, local = false }: DeleteArguments)
   const entry = tx.entry(name) ?? refuse("mailboxNonexistent");
   const isAdmin = access.isAdminOf(name);
   const rights = access.rights(name, entry.acl);
-  const isVisible = (rights & Right.lookup) !== 0 && (isAdmin || !isDeletedName(name, deletedPrefix));
-  if (!isVisible) refuse("mailboxNonexistent");
-  // Nobody but an administrator removes a user: RFC 3501 §6.3.4 forbids INBOX.
+  if (!isAdmin && isDeletedName(name, deletedPrefix)) refuse("mailboxNonexistent");
   const isUser = isInboxName(name);
+  if (isUser && access.isOwner(name) && !isAdmin) refuse("notSupported");
+  if (!(rights & Right.deleteMailbox) && !(local && isAdmin)) {
+    refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
+  }
+  // Nobody but an administrator removes a user: RFC 3501 §6.3.4 forbids INBOX.
   if (isUser && !isAdmin) refuse("notSupported");
-  if (!(rights & Right.deleteMailbox) && !(local && isAdmin)) refuse("permissionDenied");
   if (!isAdmin && hasUse(entry.specialUse, rules.specialUses.protect)) refuse("specialUseConflict");
   if (entry.mbox !== undefined) tx.mailbox(requireLocal(entry).mbox);
   if (isUser) {

@@ -50,6 +50,11 @@ export function requirePlace(context: VerbContext, name: MboxName, { ancestor }:
   if (hasUse(ancestor.specialUse, context.rules.specialUses.noChildren)) refuse("permissionDenied");
 }
 
+/** A name is taken. Those who may not look the mailbox up are not told so. */
+export function refuseTaken({ access }: VerbContext, existing: ListEntry): never {
+  return refuse(access.rights(existing.name, existing.acl) & Right.lookup ? "mailboxExists" : "permissionDenied");
+}
+
 /** The ACL of a mailbox made there: its parent's; at the top the owner's, or `defaultacl`. */
 export function inheritedAcl(context: VerbContext, name: MboxName, ancestor: ListEntry | undefined): string {
   if (ancestor !== undefined) return ancestor.acl;

@@ -13,7 +13,7 @@ import { requireQuota } from "../quota/index.ts";
 import { createMailbox } from "./create.ts";
 import { beginTreeWork, endTreeWork } from "./intent.ts";
 import { movePartition } from "./partition.ts";
-import { type Place, placeOf, requirePlace } from "./place.ts";
+import { type Place, placeOf, refuseTaken, requirePlace } from "./place.ts";
 import { carryCounters, renamedUserAcl, renameUserRows } from "./rename-user.ts";
 import { hasUse } from "./special-use.ts";
 import { bury, moveEntry } from "./tree.ts";
@@ -71,9 +71,9 @@ function requireSource({ tx, access, rules }: VerbContext, from: MboxName): List
   const entry = tx.entry(from) ?? refuse("mailboxNonexistent");
   const isAdmin = access.isAdminOf(from);
   const rights = access.rights(from, entry.acl);
-  const isVisible = (rights & Right.lookup) !== 0 && (isAdmin || !isDeletedName(from, rules.names.deletedPrefix));
-  if (!isVisible) refuse("mailboxNonexistent");
-  if (!isAdmin && !(rights & Right.deleteMailbox)) refuse("permissionDenied");
+  if (!isAdmin && isDeletedName(from, rules.names.deletedPrefix)) refuse("mailboxNonexistent");
+  if (!isAdmin && !(rights & Right.deleteMailbox))
+    refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
   if (entry.mbox !== undefined) tx.mailbox(entry.mbox);
   else if (!entry.type.includes("i", 1)) requireLocal(entry);
   return entry;
@@ -86,9 +86,10 @@ function requireTarget(context: VerbContext, entry: ListEntry, to: MboxName): Pl
   // It would be its own ancestor.
   if (isBelow(to, entry.name)) refuse("notSupported");
   const place = placeOf(context, to);
-  requirePlace(context, to, place);
   const existing = tx.entry(to);
-  if (existing) refuse(existing.type.includes("z", 1) ? "mailboxReserved" : "mailboxExists");
+  if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
+  if (existing) refuseTaken(context, existing);
+  requirePlace(context, to, place);
   const isMovedAway = parentName(to) !== parentName(entry.name);
   if (!access.isAdminOf(to) && isMovedAway && hasUse(entry.specialUse, rules.specialUses.protect))
     refuse("specialUseConflict");
