@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import type { MboxName, UserId } from "../../formats/ids.ts";
+import { fuzz } from "../../base/fuzz.ts";
 import { defaultNameSettings } from "../names/index.ts";
 import {
   aclFromOption,
@@ -12,6 +13,7 @@ import {
   printAcl,
   withEntry,
 } from "./acl.ts";
+import { target } from "./acl.fuzz.ts";
 import { Access, type AclSettings, defaultAclSettings } from "./caller.ts";
 import { listRights } from "./list-rights.ts";
 import {
@@ -197,4 +199,8 @@ describe("effective rights", () => {
     assert.equal(line("alice", undefined), '""');
     assert.equal(printRights(parseRights("lkxan", defaultLegacyRights) as number), "lkxcan");
   });
+});
+
+test("fuzz", () => {
+  fuzz(target, { seed: 7 });
 });
