@@ -4,8 +4,10 @@ import {
   cacheHeaderFieldsRoom,
   cacheItem,
   cachePart,
+  cachePartAt,
   cacheSection,
   checkMessage,
+  decodeTransfer,
   FieldSet,
   headerFields,
   munge8bit,
@@ -73,6 +75,13 @@ export async function compare(imap: ImapConnection, message: Buffer): Promise<Di
       check(kind === "BODY" ? `BODY[${path}]` : `BODY[${path}.${kind}]`, section(path, kind));
     }
   }
+  for (const path of paths(cache)) {
+    const part = cachePartAt(cache, 0, path);
+    if (part === undefined || (part.kind !== "leaf" && part.kind !== "text")) continue;
+    const decoded = decodeTransfer(message.subarray(part.bodyStart, part.bodyEnd), part.encoding);
+    // What cannot be decoded is refused, and the words for that are the protocol's.
+    if (decoded !== undefined) check(`BINARY[${path}]`, text(decoded));
+  }
   cacheSection(cache, 0, "", "HEADER", range);
   const header = message.subarray(range.start, range.end);
   const room = Buffer.alloc(cacheHeaderFieldsRoom(cache));
@@ -88,14 +97,15 @@ export async function compare(imap: ImapConnection, message: Buffer): Promise<Di
     }
     check(`BODY[${name}]`, text(ours));
   }
-  const commands = items.map((item) => `UID FETCH ${uid} ${item.replace(/^BODY\[/, "BODY.PEEK[")}`);
+  const commands = items.map((item) => `UID FETCH ${uid} ${item.replace(/^(BODY|BINARY)\[/, "$1.PEEK[")}`);
   const answers = await imap.pipeline(commands);
   items.forEach((item, i) => {
     const { untagged, status: completion } = answers[i]!;
     const line = untagged.find((answer) => /^\* \d+ FETCH /.test(answer)) ?? completion;
     const body = line.replace(/^\* \d+ FETCH \((?:FLAGS \([^)]*\) )?/, "").replace(`UID ${uid} `, "");
     // The section is repeated as the client wrote it, or nearly; what counts is what follows.
-    const cyrus = item.startsWith("BODY[") ? body.replace(/^BODY\[[^\]]*\] /, "") : body.slice(item.length + 1);
+    const section = /^(?:BODY|BINARY)\[[^\]]*\] ~?/.exec(body);
+    const cyrus = section && item.includes("[") ? body.slice(section[0].length) : body.slice(item.length + 1);
     const ours = `${expected[i]})`;
     if (cyrus !== ours) differences.push({ item, cyrus, ours });
   });
