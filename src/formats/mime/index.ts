@@ -5,6 +5,7 @@ export { charsetDecoder, decodeText } from "./charset.ts";
 export * from "./check-message.ts";
 export { type ParsedDate, parseDate } from "./date.ts";
 export { decodeExtendedValue, decodeWords } from "./encoded-words.ts";
+export { cacheEnvelope, type Envelope, type SortKeys, sortKeys } from "./envelope.ts";
 export { FieldSet, fieldNameHash, headerFields, unfold } from "./header-fields.ts";
 export * as limits from "./limits.ts";
 export {
