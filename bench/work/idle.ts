@@ -5,8 +5,8 @@ import { pssKib } from "../measure/memory.ts";
 import { loginOf } from "../servers/server.ts";
 import { type Figure, measure, once, type Work, withLoad } from "./work.ts";
 
-/** Dovecot-tuned moves sessions out of their processes after two seconds. */
-const settleMs = 4_000;
+/** Dovecot-tuned moves sessions out of their processes after two seconds, and ends those processes after four more. */
+const settleMs = 8_000;
 
 const idle: Work = {
   name: "idle",
@@ -41,6 +41,7 @@ const idle: Work = {
           p50Ms: result.latency.p50,
           p99Ms: result.latency.p99,
           maxMs: result.latency.max,
+          ...(result.failures > 0 ? { failures: result.failures, firstFailure: result.firstFailure ?? "" } : {}),
         });
       });
       // The next number begins with the processes that are left, as it does on a running server.

@@ -6,11 +6,14 @@ import { internalDate, MessageSource } from "../messages.ts";
 import { seededRandom } from "../random.ts";
 
 const commandsUnderWay = 100;
+/** Messages in one APPEND where the server has MULTIAPPEND (RFC 3502): one transaction, one sync for all of them. */
+const messagesPerCommand = 50;
 const firstArrival = Date.UTC(2024, 0, 1);
 const minute = 60_000;
 
 export async function openFill(job: Extract<Job, { kind: "fill" }>): Promise<OpenJob> {
   const client = await ImapClient.login(job.port, job.login.user, job.login.password);
+  const together = (await capability(client)).includes("MULTIAPPEND") ? messagesPerCommand : 1;
   const source = new MessageSource({ mix: "reading", seed: job.seed, pool: 2_000 });
   const random = seededRandom(job.seed + 1);
 
@@ -53,18 +56,35 @@ export async function openFill(job: Extract<Job, { kind: "fill" }>): Promise<Ope
 
   function* appends(): Generator<Buffer> {
     let number = 0;
+    let command = 0;
     for (const mailbox of job.mailboxes) {
-      for (let i = 0; i < job.messages; i++) {
-        const { head, rest } = source.next();
-        const date = internalDate(firstArrival + number * 7 * minute);
-        const size = head.length + rest.length;
-        const command = `f${number++} APPEND ${mailbox} (${pickFlags(random)}) "${date}" {${size}+}\r\n`;
-        yield Buffer.concat([Buffer.from(command, "latin1"), head, rest, Buffer.from("\r\n")]);
+      for (let i = 0; i < job.messages; i += together) {
+        const pieces: Buffer[] = [Buffer.from(`f${command++} APPEND ${mailbox}`)];
+        for (let j = i; j < Math.min(i + together, job.messages); j++) {
+          const { head, rest } = source.next();
+          const date = internalDate(firstArrival + number++ * 7 * minute);
+          const size = head.length + rest.length;
+          pieces.push(Buffer.from(` (${pickFlags(random)}) "${date}" {${size}+}\r\n`, "latin1"), head, rest);
+        }
+        yield Buffer.concat([...pieces, Buffer.from("\r\n")]);
       }
     }
   }
 
   return { run: (phase) => pipeline(phase === "create" ? creates() : appends()) };
+}
+
+/** What the server says it can do, after login. */
+function capability(client: ImapClient): Promise<string> {
+  return new Promise((done, fail) => {
+    client.onFailure(fail);
+    client.onLine = (line) => {
+      if (!line.startsWith("* CAPABILITY")) return;
+      client.onLine = undefined;
+      done(line);
+    };
+    client.send("CAPABILITY", () => {});
+  });
 }
 
 /** Half are read, some answered, few flagged, some carry a keyword, as in the mailboxes of people. */

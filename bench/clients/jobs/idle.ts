@@ -7,12 +7,16 @@ import { MessageSource } from "../messages.ts";
 
 /** Logins under way at a time: servers with a process per connection have a short accept queue. */
 const loginsAtATime = 16;
-const giveUpMs = 60_000;
+/** A session that has heard nothing by then counts as not told. */
+const giveUpMs = 35_000;
+/** Between notifications: servers that hibernate sessions, or gather changes, are at rest again by then. */
+const pauseMs = 4_000;
 
 export async function openIdle(job: Extract<Job, { kind: "idle" }>): Promise<OpenJob> {
   const source = new MessageSource({ mix: "reading", seed: 3, pool: 20 });
   const sessions: ImapClient[] = [];
   let told: (() => void) | undefined;
+  let untold = 0;
   const onLine = (line: string): void => {
     if (line.endsWith(" EXISTS")) told?.();
   };
@@ -38,22 +42,27 @@ export async function openIdle(job: Extract<Job, { kind: "idle" }>): Promise<Ope
     const lmtp = await LmtpClient.connect(job.lmtpPort);
     const each = new Histogram();
     const last: number[] = [];
+    untold = 0;
     const start = performance.now();
     for (let i = 0; i < times; i++) {
       last.push(await oneNotification(lmtp, each));
-      // Servers that hibernate sessions, or gather changes, get time to settle.
-      await new Promise((done) => setTimeout(done, 2_500));
+      await new Promise((done) => setTimeout(done, pauseMs));
     }
     lmtp.close();
     const result = resultOf(each, performance.now() - start, times);
-    return { ...result, extra: { lastMs: last.toSorted((a, b) => a - b)[last.length >> 1] ?? 0 } };
+    const missed = untold > 0 ? { failures: untold, firstFailure: `not told in ${giveUpMs} ms` } : {};
+    return { ...result, ...missed, extra: { lastMs: last.toSorted((a, b) => a - b)[last.length >> 1] ?? 0 } };
   };
 
   const oneNotification = (lmtp: LmtpClient, each: Histogram): Promise<number> =>
     new Promise((done, fail) => {
       let dot = 0;
       let left = sessions.length;
-      const timer = setTimeout(() => fail(new Error(`${left} sessions not told in ${giveUpMs} ms`)), giveUpMs);
+      const timer = setTimeout(() => {
+        untold += left;
+        told = undefined;
+        done(giveUpMs);
+      }, giveUpMs);
       told = () => {
         const ms = performance.now() - dot;
         each.add(ms);
