@@ -130,12 +130,17 @@ export class Connection extends TimerNode {
    * Sends octets; one call is one write to the socket, so build a whole reply first. The Buffer must not be changed
    * afterwards. While the client does not read, no more of its octets are delivered to the session.
    * @returns `writable`. Who goes on writing all the same is cut off at `outputLimitOctets`.
+   * @param done called once the octets are the kernel's, or lost with the connection: their memory may be used again
    */
-  write(octets: Uint8Array): boolean {
-    if (!this.open || octets.length === 0) return this.writable;
+  write(octets: Uint8Array, done?: () => void): boolean {
+    if (!this.open || octets.length === 0) {
+      done?.();
+      return this.writable;
+    }
     this.octetsOut += octets.length;
-    this.telemetry?.sent(octets);
-    if (this.#stream.write(octets)) return true;
+    // The log's disk may be slower than the client: it must not see the memory after it is used again.
+    this.telemetry?.sent(done === undefined ? octets : Buffer.from(octets));
+    if (this.#stream.write(octets, done)) return true;
     this.#stall();
     return false;
   }

@@ -230,6 +230,26 @@ test("who writes on regardless is cut off at the output limit", async () => {
   await eventually(() => worker.size === 0);
 });
 
+test("every write says when its octets may be used again, also those that are lost", async () => {
+  let done = 0;
+  const { port, worker } = start({
+    createSession: (connection) => ({
+      octets: () => {
+        for (let i = 0; i < 50; i++) connection.write(Buffer.alloc(64 * 1024), () => done++);
+        connection.destroy();
+        connection.write(Buffer.from("too late"), () => done++);
+      },
+    }),
+  });
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  after(() => socket.destroy());
+  socket.pause();
+  socket.write("go\r\n");
+  await eventually(() => worker.size === 0 && done > 0);
+  assert.equal(done, 51);
+});
+
 test("one more connection without login ends the oldest, not the newcomer", async () => {
   const { port, worker } = start({ preLogin: { perAddress: 3 } });
   const clients: Client[] = [];
