@@ -2,7 +2,8 @@
  * Moving a mailbox to another partition. Its message files are called for in the new place, each from its file in the old one; the entry then names the
  * new partition, and the old directory goes when everything is written. Files that a cut leaves in the new place are written over by the next try.
  */
-import { COLD_SPAN, ColdBlock, Flag, HOT_SPAN, HotBlock } from "../../store/index.ts";
+import { COLD_SPAN, ColdBlock, Flag, HOT_SPAN, HotBlock, type Tx } from "../../store/index.ts";
+import type { PendingSource } from "../../store/pending.ts";
 import { blockId } from "../../store/keys.ts";
 import { auditLine } from "./audit.ts";
 import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
@@ -60,7 +61,12 @@ function callForFile(
   const index = block.find(uid);
   if (index < 0) return;
   const { guid, sizeOctets } = block.row(index);
-  const link = { mbox, uniqueId, partition: old, uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 };
+  const { octets, source } = contentOf(tx, mbox, uid) ?? {
+    octets: undefined,
+    source: {
+      link: { mbox, uniqueId, partition: old, uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 },
+    },
+  };
   tx.addPending({
     mbox,
     uid,
@@ -68,10 +74,27 @@ function callForFile(
     partition,
     sizeOctets,
     guid,
-    source: { link },
-    octets: undefined,
+    source,
+    octets,
     cache: undefined,
     cacheOffset: 0,
     cacheGeneration: 0,
   });
+}
+
+/** What the newest pending row says of a message whose file may not be there yet. A file that is staged will be in the old place before this one is made. */
+function contentOf(
+  tx: Tx,
+  mbox: number,
+  uid: number,
+): { readonly octets: Uint8Array | undefined; readonly source: PendingSource | undefined } | undefined {
+  const row = tx.db.get(
+    "SELECT octets, source FROM pending WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
+    mbox,
+    uid,
+  );
+  if (!row) return undefined;
+  if (row[0] !== null) return { octets: row[0] as Uint8Array, source: undefined };
+  const source = JSON.parse(row[1] as string) as PendingSource;
+  return "link" in source ? { octets: undefined, source: { link: { ...source.link, cacheLength: 0 } } } : undefined;
 }
