@@ -224,6 +224,7 @@ export class Authenticator implements ExchangeHost {
     const { log, logStyle } = this.options;
     const event = { ...this.#event(login), user: `${identity.userid}${identity.magicPlus}` };
     log.notice(loginLine(logStyle, { ...event, tls: connection.tls !== undefined, sessionId }));
+    connection.sessionId ??= sessionId;
     connection.loggedIn(identity.userid);
   }
 

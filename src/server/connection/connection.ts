@@ -54,7 +54,7 @@ export class Connection extends TimerNode {
   /** Present once TLS is up. */
   tls: TlsInfo | undefined = undefined;
   telemetry: Telemetry | undefined = undefined;
-  /** Set by protocols that have one; names the telemetry file with `telemetry_bysessionid`. */
+  /** Set by protocols that have one, or at login; names the telemetry file with `telemetry_bysessionid`. */
   sessionId: string | undefined = undefined;
   /** While true, telemetry and debug output show `[redacted]` for what the client sends. Set around credentials. */
   secret = false;
