@@ -1,0 +1,188 @@
+/** APPEND's messages as they come: small ones in memory, large ones into a file of the partition, all looked at on the way. */
+import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
+import { createHash, type Hash, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
+import { type CheckOptions, MessageChecker, MessageScanner, type ScanOptions } from "../../../formats/mime/index.ts";
+import type { AppendOptions } from "../../../formats/imap/index.ts";
+import { type AppendArgs, type MailErrorCode, messageArgs } from "../../../ops/index.ts";
+import { stageDirectory, stagePath } from "../../../store/index.ts";
+import type { FoundMailbox } from "../mailbox/find.ts";
+import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
+import { flagArgs } from "../commands/store.ts";
+
+/** Octets handed to the file at a time. */
+const WRITE_OCTETS = 1_048_576;
+
+type PreparedMessage = AppendArgs["messages"][number];
+
+export interface AppendRules {
+  /** Directory of the mailbox's partition. */
+  readonly partitionRoot: string;
+  readonly scan: ScanOptions;
+  readonly check: CheckOptions;
+}
+
+/** One APPEND command under way. */
+export class AppendInput {
+  readonly target: FoundMailbox;
+  readonly messages: PreparedMessage[] = [];
+  /** Attachments of the request, in the messages' order. */
+  readonly octets: Uint8Array[] = [];
+  readonly #rules: AppendRules;
+  readonly #staged: string[] = [];
+  #memory = 0;
+  #current: IncomingLiteral | undefined;
+  /** The first message that cannot be taken; the command is refused at its end. */
+  fault: MailErrorCode | undefined;
+  totalOctets = 0;
+
+  constructor(target: FoundMailbox, rules: AppendRules) {
+    this.target = target;
+    this.#rules = rules;
+  }
+
+  /** A literal was announced that will be streamed. */
+  begin(sizeOctets: number, options: AppendOptions): void {
+    const inMemory = sizeOctets <= MAX_MEMORY_MESSAGE_OCTETS && this.#memory + sizeOctets <= MAX_APPEND_MEMORY_OCTETS;
+    if (inMemory) this.#memory += sizeOctets;
+    this.totalOctets += sizeOctets;
+    this.#current = new IncomingLiteral(sizeOctets, options, this.#rules, inMemory ? undefined : this.#stageName());
+  }
+
+  push(octets: Buffer): Promise<void> | void {
+    return this.#current?.push(octets);
+  }
+
+  async literalEnd(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    const { args, attachments, fault } = await current.finish();
+    this.fault ??= fault;
+    this.messages.push(args);
+    this.octets.push(...attachments);
+  }
+
+  /** The writer has the messages: their staged files are its own. */
+  handedOver(): void {
+    this.#staged.length = 0;
+  }
+
+  /** Ends whatever is under way and removes files that nobody will want. */
+  async abandon(): Promise<void> {
+    await this.#current?.close();
+    this.#current = undefined;
+    for (const name of this.#staged.splice(0))
+      await unlink(stagePath(this.#rules.partitionRoot, name)).catch(ignoreMissing);
+  }
+
+  #stageName(): string {
+    const name = `imap-${randomBytes(12).toString("hex")}`;
+    this.#staged.push(name);
+    return name;
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
+}
+
+class IncomingLiteral {
+  readonly #options: AppendOptions;
+  readonly #rules: AppendRules;
+  readonly #stage: string | undefined;
+  readonly #checker: MessageChecker;
+  readonly #hash: Hash;
+  /** For a message in memory. */
+  readonly #whole: Buffer | undefined;
+  /** For a staged one. */
+  readonly #scanner: MessageScanner | undefined;
+  #filled = 0;
+  #file: FileHandle | undefined;
+  #parts: Buffer[] = [];
+  #partsOctets = 0;
+
+  constructor(sizeOctets: number, options: AppendOptions, rules: AppendRules, stage: string | undefined) {
+    this.#options = options;
+    this.#rules = rules;
+    this.#stage = stage;
+    this.#checker = new MessageChecker(rules.check);
+    this.#hash = createHash("sha1");
+    this.#whole = stage === undefined ? Buffer.allocUnsafeSlow(sizeOctets) : undefined;
+    this.#scanner = stage === undefined ? undefined : new MessageScanner(rules.scan);
+  }
+
+  push(octets: Buffer): Promise<void> | void {
+    if (this.#whole !== undefined) {
+      octets.copy(this.#whole, this.#filled);
+      this.#filled += octets.length;
+      return;
+    }
+    this.#checker.push(octets);
+    this.#hash.update(octets);
+    this.#scanner!.push(octets);
+    this.#parts.push(octets);
+    this.#partsOctets += octets.length;
+    if (this.#partsOctets >= WRITE_OCTETS) return this.#write();
+  }
+
+  async finish(): Promise<{ args: PreparedMessage; attachments: Uint8Array[]; fault: MailErrorCode | undefined }> {
+    const now = Date.now();
+    const { flags, internalDate } = this.#options;
+    const arrival =
+      internalDate === undefined
+        ? { seconds: Math.floor(now / 1000), nanos: (now % 1000) * 1_000_000 }
+        : { seconds: internalDate.epochSeconds, nanos: 0 };
+    const flagsOf = flags === undefined ? { system: 0, user: [] } : flagArgs(flags);
+    if (this.#whole !== undefined) {
+      this.#checker.push(this.#whole);
+      this.#hash.update(this.#whole);
+      const scanned = new MessageScanner(this.#rules.scan).finish(this.#whole);
+      const args = { ...messageArgs(scanned, this.#hash.digest("hex"), arrival), flags: flagsOf };
+      return { args, attachments: [scanned.cache, this.#whole], fault: this.#checker.finish() };
+    }
+    await this.#write();
+    await this.#file?.sync();
+    await this.close();
+    await syncDirectory(stageDirectory(this.#rules.partitionRoot));
+    const scanned = this.#scanner!.finish();
+    const args = { ...messageArgs(scanned, this.#hash.digest("hex"), arrival, this.#stage), flags: flagsOf };
+    return { args, attachments: [scanned.cache], fault: this.#checker.finish() };
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  async #write(): Promise<void> {
+    const path = stagePath(this.#rules.partitionRoot, this.#stage!);
+    this.#file ??= await create(path);
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#partsOctets = 0;
+    for (const part of parts) {
+      for (let at = 0; at < part.length; ) at += (await this.#file.write(part, at)).bytesWritten;
+    }
+  }
+}
+
+async function create(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    return open(path, "wx", 0o600);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,99 @@
+/** STORE and UID STORE: RFC 3501 §6.4.6. */
+import type { UidRange } from "../../../formats/ids.ts";
+import { type FlagSet, parseStore, RangeBuilder, type StoreArguments } from "../../../formats/imap/index.ts";
+import { type FlagArgs, refuse, systemFlagBit } from "../../../ops/index.ts";
+import { Flag, type Snapshot } from "../../../store/index.ts";
+import type { Call, ImapCommand } from "../command.ts";
+import type { SelectedMailbox, TellOptions } from "../mailbox/selected-mailbox.ts";
+import type { ImapSession } from "../session.ts";
+
+export const store: ImapCommand<StoreArguments> = {
+  name: "STORE",
+  state: "selected",
+  uidForm: "also",
+  expunges: "uidFormOnly",
+  writes: true,
+  parse: parseStore,
+  run,
+};
+
+async function run(session: ImapSession, args: StoreArguments, { byUid }: Call): Promise<string | undefined> {
+  const { box: selected, mail } = session;
+  if (selected.readOnly) refuse("permissionDenied");
+  const uids = selected.uidSpans(selected.seqnoRanges(args.set, byUid));
+  if (uids.length === 0) return "OK Completed";
+  const before = session.view((snapshot) => look(snapshot, selected));
+  const { modified, highestModseq } = await mail.ask("messages.store-flags", {
+    box: selected.uniqueId,
+    uids,
+    mode: args.change,
+    flags: flagArgs(args.flags),
+    unchangedSince: args.unchangedSince,
+  });
+  const options: TellOptions = { expunges: byUid };
+  const isAlone = args.silent && session.view((snapshot) => onlyOurs(snapshot, selected, uids, before, highestModseq));
+  const told: TellOptions = args.silent
+    ? isAlone
+      ? { ...options, silent: { uids, upToModseq: highestModseq } }
+      : options
+    : { ...options, always: uids };
+  if (!(await session.tellChanges(told))) return undefined;
+  if (modified.length === 0) return "OK Completed";
+  return `OK [MODIFIED ${modifiedSet(selected, modified, byUid)}] Completed`;
+}
+
+export function flagArgs({ system, keywords }: FlagSet): FlagArgs {
+  let bits = 0;
+  for (const flag of system) bits |= systemFlagBit(flag) ?? 0;
+  return { system: bits, user: keywords };
+}
+
+/** highestmodseq as it was, and whether the session knew everything up to it. */
+interface Before {
+  readonly modseq: number;
+  readonly wasUpToDate: boolean;
+}
+
+function look(snapshot: Snapshot, selected: SelectedMailbox): Before {
+  const modseq = snapshot.header(selected.shared.mbox)?.highestModseq ?? 0;
+  return { modseq, wasUpToDate: modseq === selected.modseq };
+}
+
+/**
+ * Whether all that changed since `before` are the messages of this STORE: then `.SILENT` may keep quiet about them. If
+ * another session's change may be among them, the client is told of all, or it would miss that one.
+ */
+function onlyOurs(
+  snapshot: Snapshot,
+  selected: SelectedMailbox,
+  uids: readonly UidRange[],
+  before: Before,
+  after: number,
+): boolean {
+  if (!before.wasUpToDate) return false;
+  let ours = 0;
+  for (const range of uids) {
+    for (const block of snapshot.hotBlocksChangedSince(selected.shared.mbox, before.modseq, range)) {
+      for (let i = block.lowerBound(range.first); i < block.count && block.uid(i) <= range.last; i++) {
+        const modseq = block.modseq(i);
+        if (modseq > before.modseq && modseq <= after && (block.flags(i) & Flag.expunged) === 0) ours++;
+      }
+    }
+  }
+  // Each change of a message takes one modseq, so a foreign one leaves a gap.
+  return ours === after - before.modseq;
+}
+
+function modifiedSet(selected: SelectedMailbox, modified: readonly UidRange[], byUid: boolean): string {
+  const set = new RangeBuilder();
+  for (const { first, last } of modified) {
+    if (byUid) set.addRange(first, last);
+    else {
+      for (let uid = first; uid <= last; uid++) {
+        const seqno = selected.map.seqnoOf(uid);
+        if (seqno > 0) set.add(seqno);
+      }
+    }
+  }
+  return set.toString();
+}

@@ -1,0 +1,119 @@
+/** Octets of one message after the other: straight from the page cache into the output where they are there, read ahead in the thread pool where not. */
+import { type CallerMail, MailError } from "../../../ops/index.ts";
+import { type MessageLocation, MessageMissing, type OpenMessage } from "../../../store/index.ts";
+import { READ_AHEAD_MESSAGES, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
+
+/** A source for the messages of one mailbox, taken in order. To be closed. */
+export class MessageOctets {
+  readonly #mail: CallerMail;
+  #opened: OpenMessage | undefined;
+  #location: MessageLocation | undefined;
+  #whole: Buffer | undefined;
+  readonly #ahead = new Map<number, Promise<Buffer | undefined>>();
+
+  constructor(mail: CallerMail) {
+    this.#mail = mail;
+  }
+
+  /** The message that is read from now on. */
+  begin(location: MessageLocation): void {
+    this.close();
+    this.#location = location;
+  }
+
+  get location(): MessageLocation {
+    return this.#location!;
+  }
+
+  /** True when reading has had to wait for the disk: those after this one had better be read ahead. */
+  get isCold(): boolean {
+    return this.#ahead.size > 0 || this.#whole !== undefined;
+  }
+
+  /**
+   * Fills `target` from `position` on with what can be had at once.
+   * @returns false when it cannot be had without waiting
+   * @throws MessageMissing
+   */
+  fillNow(target: Buffer, position: number): boolean {
+    if (this.#whole !== undefined) return this.#fillFromWhole(target, position);
+    if (this.#ahead.has(this.location.uid)) return false;
+    const { messages } = this.#mail.mail;
+    const opened = this.#open();
+    for (let filled = 0; filled < target.length; ) {
+      const read = messages.readNow(opened, target.subarray(filled), position + filled);
+      if (read === undefined) return false;
+      if (read === 0) this.#tooShort(position + filled);
+      filled += read;
+    }
+    return true;
+  }
+
+  /** The same, waiting as long as it takes. @throws MessageMissing */
+  async fill(target: Buffer, position: number): Promise<void> {
+    const ahead = this.#ahead.get(this.location.uid);
+    if (ahead !== undefined) {
+      this.#ahead.delete(this.location.uid);
+      this.#whole = await ahead;
+    }
+    if (this.#whole !== undefined && this.#fillFromWhole(target, position)) return;
+    const { messages } = this.#mail.mail;
+    const opened = this.#open();
+    for (let filled = 0; filled < target.length; ) {
+      const part = target.subarray(filled);
+      const read =
+        messages.readNow(opened, part, position + filled) ??
+        (await messages.readLater(opened, part, position + filled));
+      if (read === 0) this.#tooShort(position + filled);
+      filled += read;
+    }
+  }
+
+  /** The octets from `start` to `end`, copied. */
+  async read(start: number, end: number): Promise<Buffer> {
+    const target = Buffer.allocUnsafe(end - start);
+    if (target.length > 0 && !this.fillNow(target, start)) await this.fill(target, start);
+    return target;
+  }
+
+  /** Begins to read messages that will be asked for soon, up to the number read ahead at a time. */
+  readAhead(locations: Iterable<MessageLocation>): void {
+    for (const location of locations) {
+      if (this.#ahead.size >= READ_AHEAD_MESSAGES) return;
+      const { uid, sizeOctets } = location;
+      if (this.#ahead.has(uid) || sizeOctets > MAX_MEMORY_MESSAGE_OCTETS) continue;
+      this.#ahead.set(uid, this.#mail.mail.messages.read(location).catch(ignoreMissing));
+    }
+  }
+
+  /** Forgets what was read ahead and not asked for. */
+  forget(): void {
+    this.#ahead.clear();
+  }
+
+  close(): void {
+    if (this.#opened !== undefined) this.#mail.mail.messages.close(this.#opened);
+    this.#opened = undefined;
+    this.#whole = undefined;
+  }
+
+  #open(): OpenMessage {
+    return (this.#opened ??= this.#mail.mail.messages.open(this.location));
+  }
+
+  #fillFromWhole(target: Buffer, position: number): boolean {
+    const whole = this.#whole!;
+    if (position + target.length > whole.length) this.#tooShort(whole.length);
+    whole.copy(target, 0, position, position + target.length);
+    return true;
+  }
+
+  #tooShort(at: number): never {
+    throw new MessageMissing(`uid ${this.location.uid} of ${this.location.uniqueId} ends after ${at} octets`);
+  }
+}
+
+/** Whoever needs the message reads it again and finds out. */
+function ignoreMissing(error: unknown): undefined {
+  if (!(error instanceof MessageMissing) && !(error instanceof MailError)) throw error;
+}

@@ -1,0 +1,18 @@
+/** Limits of an IMAP session beside those of its syntax (formats/imap/limits.ts) and of every server process (server/limits). */
+
+/** Octets a client may send ahead while a command of its runs; then it is not read from. */
+export const MAX_AHEAD_OCTETS = 262_144;
+/** A message up to this size is taken in memory; a larger one goes to a file of the partition as it comes. */
+export const MAX_MEMORY_MESSAGE_OCTETS = 262_144;
+/** Messages of one APPEND (RFC 3502); each waits, with its record, until the command is complete. */
+export const MAX_APPEND_MESSAGES = 1_000;
+/** Octets of one APPEND's messages kept in memory. */
+export const MAX_APPEND_MEMORY_OCTETS = 8 * 1_048_576;
+/** Bodies read ahead when they are not in the page cache. */
+export const READ_AHEAD_MESSAGES = 16;
+/** IDLE's DONE, and nothing else. */
+export const MAX_IDLE_LINE_OCTETS = 1_024;
+/** `timeout` is never less (RFC 3501 §5.4), seconds. */
+export const MIN_TIMEOUT_SECONDS = 30 * 60;
+/** Largest literal size that fits the syntax: what APPENDLIMIT says without `maxmessagesize`. */
+export const MAX_MESSAGE_OCTETS = 4_294_967_295;

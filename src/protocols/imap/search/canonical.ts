@@ -1,0 +1,39 @@
+/** Search text in canonical form, as Cyrus compares it: case folded, accents left out, white space merged (`search_skipdiacrit`, `search_whitespace`). */
+
+export interface CanonicalOptions {
+  /** Accents do not count: `cafe` finds `Café`. */
+  readonly skipDiacritics: boolean;
+  readonly whitespace: "merge" | "skip" | "keep";
+}
+
+const marks = /\p{M}+/gu;
+const spaces = /\s+/g;
+const plainAscii = /^[\x20-\x7e]*$/;
+
+export class Canonical {
+  readonly #options: CanonicalOptions;
+
+  constructor(options: CanonicalOptions) {
+    this.#options = options;
+  }
+
+  /** Idempotent. */
+  text(text: string): string {
+    const { skipDiacritics, whitespace } = this.#options;
+    if (plainAscii.test(text)) {
+      const lower = text.toLowerCase();
+      if (whitespace === "keep" || !lower.includes(" ")) return lower;
+      return whitespace === "skip"
+        ? lower.replaceAll(" ", "")
+        : lower.includes("  ")
+          ? lower.replace(spaces, " ")
+          : lower;
+    }
+    let folded = text.normalize("NFKD");
+    if (skipDiacritics) folded = folded.replace(marks, "");
+    // Upper case first, so that ß and SS, and the three sigmas, become one.
+    folded = folded.toUpperCase().toLowerCase().normalize("NFKD");
+    if (whitespace === "keep") return folded;
+    return folded.replace(spaces, whitespace === "merge" ? " " : "");
+  }
+}

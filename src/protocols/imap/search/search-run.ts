@@ -1,0 +1,218 @@
+/** One SEARCH at work: each message is decided with as little as will do, rows before records before contents. */
+import type { UidRange } from "../../../formats/ids.ts";
+import { type ColdRow, type MessageLocation, MessageMissing } from "../../../store/index.ts";
+import { CacheRecords } from "../fetch/cache-records.ts";
+import { MessageOctets } from "../fetch/message-octets.ts";
+import { RowCursor } from "../fetch/rows.ts";
+import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
+import { UidWalk } from "../mailbox/uid-set.ts";
+import type { ImapSession } from "../session.ts";
+import { Canonical } from "./canonical.ts";
+import { Needs, type Test } from "./compile.ts";
+import { contentsHave, headerHas, recordHeaderHas } from "./message-text.ts";
+
+/** Messages between looks at the clock. */
+const MESSAGES_A_LOOK = 64;
+
+export class SearchRun {
+  readonly #session: ImapSession;
+  readonly #selected: SelectedMailbox;
+  readonly #test: Test;
+  readonly #canonical: Canonical;
+  readonly #cursor: RowCursor;
+  readonly #walks = new Map<Test, UidWalk>();
+  #octets: MessageOctets | undefined;
+  #records: CacheRecords | undefined;
+  #partition = "";
+  #seen = new UidWalk([]);
+  #recent = new UidWalk([]);
+  // The message at hand.
+  #uid = 0;
+  #row: ColdRow | undefined;
+  #record: Buffer | undefined;
+
+  constructor(session: ImapSession, selected: SelectedMailbox, test: Test, canonical: Canonical) {
+    this.#session = session;
+    this.#selected = selected;
+    this.#test = test;
+    this.#canonical = canonical;
+    this.#cursor = new RowCursor(selected.shared.mbox, test.needs >= Needs.cold);
+  }
+
+  /** Calls `found` with seqno and uid of each message that matches, in order. @returns false when the client is gone */
+  async run(found: (seqno: number, uid: number) => void): Promise<boolean> {
+    const { map } = this.#selected;
+    const { out } = this.#session;
+    out.startSlice();
+    try {
+      let seqno = 0;
+      for (let n = 0; n < map.runCount; n++) {
+        const run = map.run(n);
+        for (let uid = run.first; uid <= run.last; ) {
+          const end = this.#load({ first: uid, last: run.last });
+          for (; uid <= end; uid++) {
+            seqno++;
+            const isMatch = this.#message(uid);
+            if (isMatch === true || (isMatch !== false && (await isMatch))) found(seqno, uid);
+            if ((seqno % MESSAGES_A_LOOK === 0 || isMatch instanceof Promise) && out.isDue()) {
+              if (!(await out.rest()) || this.#session.isEnding) return false;
+            }
+          }
+        }
+      }
+    } finally {
+      this.#octets?.close();
+      this.#octets?.forget();
+      this.#records?.close();
+      this.#records = undefined;
+    }
+    return true;
+  }
+
+  #load(range: UidRange): number {
+    const selected = this.#selected;
+    return this.#session.view((snapshot) => {
+      this.#seen = new UidWalk(selected.readSeen(snapshot));
+      this.#recent = new UidWalk(selected.recent);
+      if (this.#partition === "") this.#partition = snapshot.entryByUniqueId(selected.uniqueId)?.partition ?? "";
+      return this.#cursor.load(snapshot, range);
+    });
+  }
+
+  #message(uid: number): boolean | Promise<boolean> {
+    if (!this.#cursor.seek(uid)) return false;
+    this.#uid = uid;
+    this.#row = undefined;
+    this.#record = undefined;
+    return this.#decide(Needs.hot) ?? this.#further();
+  }
+
+  /** With what is at hand up to `level`. @returns undefined when that does not decide */
+  #decide(level: Needs): boolean | undefined {
+    if (level >= Needs.cold) this.#row ??= this.#cursor.cold!.row(this.#cursor.coldIndex);
+    return this.#evaluate(this.#test, level);
+  }
+
+  #further(): boolean | Promise<boolean> {
+    const byRows = this.#decide(Needs.cold);
+    if (byRows !== undefined) return byRows;
+    this.#record = this.#cacheRecords().now(this.#row!);
+    if (this.#record !== undefined) {
+      const byRecord = this.#decide(Needs.record);
+      if (byRecord !== undefined) return byRecord;
+    }
+    return this.#withMessage();
+  }
+
+  async #withMessage(): Promise<boolean> {
+    const row = this.#row!;
+    this.#octets ??= new MessageOctets(this.#selected.mail);
+    const octets = this.#octets;
+    octets.begin(this.#location(this.#uid, row.sizeOctets));
+    try {
+      this.#record ??= await this.#cacheRecords().later(row, octets);
+      return await this.#evaluateAll(this.#test, octets);
+    } catch (error) {
+      if (error instanceof MessageMissing) return false;
+      throw error;
+    } finally {
+      octets.close();
+    }
+  }
+
+  #evaluate(test: Test, level: Needs): boolean | undefined {
+    switch (test.kind) {
+      case "and":
+      case "or": {
+        const decides = test.kind === "or";
+        let isOpen = false;
+        for (const each of test.tests) {
+          const value = this.#evaluate(each, level);
+          if (value === decides) return decides;
+          if (value === undefined) isOpen = true;
+        }
+        return isOpen ? undefined : !decides;
+      }
+      case "not": {
+        const value = this.#evaluate(test.test, level);
+        return value === undefined ? undefined : !value;
+      }
+      default:
+        return test.needs > level ? undefined : this.#leaf(test);
+    }
+  }
+
+  #leaf(test: Test): boolean | undefined {
+    const { hot, hotIndex } = this.#cursor;
+    switch (test.kind) {
+      case "constant":
+        return test.value;
+      case "uids": {
+        let walk = this.#walks.get(test);
+        if (walk === undefined) this.#walks.set(test, (walk = new UidWalk(test.ranges)));
+        return walk.has(this.#uid);
+      }
+      case "flag": {
+        const system = this.#selected.systemFlags(hot!.flags(hotIndex), this.#uid, this.#seen, this.#recent);
+        return ((system & test.bit) !== 0) === test.set;
+      }
+      case "keyword": {
+        const words = hot!.view.getUint32(hot!.at(hotIndex) + 24 + 4 * test.word, true);
+        return ((words & test.mask) !== 0) === test.set;
+      }
+      case "modseq":
+        return hot!.modseq(hotIndex) >= test.atLeast;
+      case "time": {
+        const seconds = this.#row![test.field];
+        return seconds >= test.from && seconds < test.to;
+      }
+      case "size": {
+        const { sizeOctets } = this.#row!;
+        return sizeOctets >= test.from && sizeOctets < test.to;
+      }
+      case "header":
+        return recordHeaderHas(this.#record!, test.fields, test.needle, this.#canonical);
+      default:
+        return undefined;
+    }
+  }
+
+  /** With the message at hand. */
+  async #evaluateAll(test: Test, octets: MessageOctets): Promise<boolean> {
+    switch (test.kind) {
+      case "and":
+      case "or": {
+        const decides = test.kind === "or";
+        for (const each of test.tests) if ((await this.#evaluateAll(each, octets)) === decides) return decides;
+        return !decides;
+      }
+      case "not":
+        return !(await this.#evaluateAll(test.test, octets));
+      case "contents":
+        return contentsHave(this.#record!, octets, test.headers, test.needle, this.#canonical, () => this.#turn());
+      default:
+        return (
+          this.#leaf(test) ??
+          (test.kind === "header" ? headerHas(this.#row!, octets, test.fields, test.needle, this.#canonical) : false)
+        );
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#session.out.isDue()) await this.#session.out.rest();
+  }
+
+  #location(uid: number, sizeOctets: number): MessageLocation {
+    const { shared, uniqueId } = this.#selected;
+    return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets };
+  }
+
+  #cacheRecords(): CacheRecords {
+    const { maxheaderlines } = this.#session.service.context.config;
+    return (this.#records ??= new CacheRecords(
+      this.#selected.mail,
+      { partition: this.#partition, uniqueId: this.#selected.uniqueId },
+      maxheaderlines,
+    ));
+  }
+}

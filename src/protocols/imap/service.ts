@@ -1,0 +1,67 @@
+/** What all IMAP sessions of a process share. Made once, when the program starts. */
+import { ChunkPool, type ImapLimits, limitsOf } from "../../formats/imap/index.ts";
+import { Mail } from "../../ops/index.ts";
+import type { Authenticator } from "../../server/auth/index.ts";
+import type { Connection } from "../../server/connection/index.ts";
+import type { PreparedService, WorkerContext } from "../../server/worker/index.ts";
+import { capabilitiesOf } from "./capability.ts";
+import { commandTable } from "./commands/index.ts";
+import type { TableCommand } from "./command.ts";
+import { MIN_TIMEOUT_SECONDS } from "./limits.ts";
+import { MailboxHub } from "./mailbox/shared-mailbox.ts";
+import { ImapSession } from "./session.ts";
+
+export class ImapService {
+  readonly context: WorkerContext;
+  readonly mail: Mail;
+  readonly logins: Authenticator;
+  readonly hub: MailboxHub;
+  readonly pool = new ChunkPool();
+  readonly limits: { readonly preLogin: ImapLimits; readonly session: ImapLimits };
+  readonly commands: ReadonlyMap<string, TableCommand>;
+  readonly capabilities: readonly string[];
+  /** `suppress_capabilities`. */
+  readonly suppressed: ReadonlySet<string>;
+  /** `-p N`: strength of a security layer outside of us (a TLS proxy). */
+  readonly externalSsf: number;
+  /** `-q`: quotas do not hold here. */
+  readonly ignoreQuota: boolean;
+  /** `-N`: logins without password, for tests. */
+  readonly withoutPassword: boolean;
+  /** `maxmessagesize`; 0: no limit. */
+  readonly maxMessageOctets: number;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+
+  constructor(context: WorkerContext, mail: Mail) {
+    const { config, options } = context;
+    this.context = context;
+    this.mail = mail;
+    this.logins = context.newAuthenticator({ saslService: "imap", logStyle: "session" });
+    this.hub = new MailboxHub(mail, config.imapidlepoll * 1_000);
+    this.limits = limitsOf(config);
+    this.commands = commandTable(config);
+    this.capabilities = capabilitiesOf(this.commands.values());
+    this.suppressed = new Set((config.suppress_capabilities ?? "").split(/\s+/));
+    this.externalSsf = Number(options.flags.get("p") ?? 0) || 0;
+    this.ignoreQuota = options.flags.has("q");
+    this.withoutPassword = options.flags.has("N");
+    this.maxMessageOctets = Math.max(0, config.maxmessagesize);
+    this.timeoutMs = Math.max(config.timeout, MIN_TIMEOUT_SECONDS) * 1_000;
+    this.idleTimeoutMs = config.imapidletimeout === undefined ? this.timeoutMs : config.imapidletimeout * 1_000;
+  }
+
+  close(): void {
+    this.hub.close();
+    this.mail.close();
+  }
+}
+
+/** @param mail for tests; otherwise the store that the configuration names */
+export function prepareImap(context: WorkerContext, mail: Mail = new Mail(context.config)): PreparedService {
+  const service = new ImapService(context, mail);
+  return {
+    createSession: (connection: Connection) => new ImapSession(service, connection),
+    close: () => service.close(),
+  };
+}

@@ -1,0 +1,411 @@
+/** One client: reads commands, runs them one after the other, and tells of changes between them. */
+import {
+  type Arguments,
+  CommandReader,
+  ImapLimitError,
+  ImapSyntaxError,
+  type ReaderEvent,
+  tagged,
+  untagged,
+} from "../../formats/imap/index.ts";
+import { type CallerMail, MailError, refuse } from "../../ops/index.ts";
+import { Namespace } from "../../ops/names/index.ts";
+import type { Identity } from "../../server/auth/index.ts";
+import type { Connection, Session, ShutdownReason } from "../../server/connection/index.ts";
+import { preLoginCommands } from "../../server/limits/limits.ts";
+import type { Snapshot } from "../../store/index.ts";
+import type { AppendInput } from "./append/append-input.ts";
+import { refusalAnswer } from "./answers.ts";
+import type { Call, TableCommand } from "./command.ts";
+import { greeting } from "./greeting.ts";
+import { MAX_AHEAD_OCTETS } from "./limits.ts";
+import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
+import type { Watcher } from "./mailbox/shared-mailbox.ts";
+import { leaveMailbox } from "./mailbox/leave.ts";
+import { Output } from "./output.ts";
+import type { ImapService } from "./service.ts";
+
+/** Who is logged in, and what follows from it. */
+interface LoggedIn {
+  readonly identity: Identity;
+  readonly mail: CallerMail;
+  readonly names: Namespace;
+}
+
+export class ImapSession implements Session, Watcher {
+  readonly service: ImapService;
+  readonly connection: Connection;
+  readonly reader: CommandReader;
+  readonly out: Output;
+  readonly sessionId: string;
+  selected: SelectedMailbox | undefined;
+  /** IDLE is under way. */
+  isWaiting = false;
+  /** APPEND's messages as they come. */
+  append: AppendInput | undefined;
+  /** `plaintextloginalert`, to be sent at the next command. */
+  pendingAlert: string | undefined;
+  /** Before login the first ID is answered in full, more of them are not. */
+  idAnswered = false;
+  #login: LoggedIn | undefined;
+  #working = false;
+  #paused = false;
+  #commands = 0;
+  #goodbye: string | undefined;
+  #line: { readonly max: number; readonly resolve: (line: string | undefined) => void } | undefined;
+
+  constructor(service: ImapService, connection: Connection) {
+    this.service = service;
+    this.connection = connection;
+    this.reader = new CommandReader(service.limits.preLogin);
+    this.out = new Output(connection, service.pool);
+    this.sessionId = service.context.newSessionId();
+    connection.setIdleTimeout(service.timeoutMs);
+    greeting(this);
+    this.out.flush();
+  }
+
+  // ---- what commands use
+
+  get identity(): Identity | undefined {
+    return this.#login?.identity;
+  }
+
+  /** Mail as the user has it. Only after login. */
+  get mail(): CallerMail {
+    return this.#required().mail;
+  }
+
+  /** Names as the user sees them. Only after login. */
+  get names(): Namespace {
+    return this.#required().names;
+  }
+
+  /** The selected mailbox; commands of state "selected" have one. @throws MailError when it was deleted */
+  get box(): SelectedMailbox {
+    const { selected } = this;
+    if (selected === undefined) throw new Error("no mailbox is selected");
+    if (selected.isGone) refuse("mailboxNonexistent");
+    return selected;
+  }
+
+  view<T>(step: (snapshot: Snapshot) => T): T {
+    return this.service.mail.view(step);
+  }
+
+  untagged(text: string): void {
+    untagged(this.out, text);
+  }
+
+  /** Sends `+ TEXT` and what was written before it. */
+  goAhead(text = "go ahead"): void {
+    this.out.line(`+ ${text}`).flush();
+  }
+
+  /** The client's next line outside of the command grammar; undefined when the connection is gone. */
+  nextLine(max: number): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#line = { max, resolve };
+      this.#takeLine();
+    });
+  }
+
+  /** After a login that succeeded. */
+  loggedIn(identity: Identity): void {
+    const { mail: store, limits } = this.service;
+    const { isAnonymous, userid, groups, isAdmin, isProxyAdmin } = identity;
+    const userId = isAnonymous ? undefined : userid;
+    this.#login = {
+      identity,
+      mail: store.as({ userId, groups, isAdmin, sessionId: this.sessionId }),
+      names: new Namespace(store.rules.names, { userId, adminView: isAdmin || isProxyAdmin }),
+    };
+    this.reader.limits = limits.session;
+    this.connection.setIdleTimeout(this.service.timeoutMs);
+  }
+
+  /** Tells what changed in the selected mailbox, all of it. @returns false when the client is gone */
+  async tellChanges(options: TellOptions): Promise<boolean> {
+    const { selected, out, service } = this;
+    if (selected === undefined || selected.isGone) return true;
+    const following = this.view((snapshot) => selected.follow(snapshot, out, service.hub.listVersion, options));
+    if (following === "gone") this.#gone(selected);
+    if (following !== "flags") return true;
+    out.startSlice();
+    while (!this.view((snapshot) => selected.tellFlags(snapshot, out))) {
+      if (out.isDue() && !(await out.rest())) return false;
+    }
+    return true;
+  }
+
+  /** Ends the session after the command at hand: `* BYE TEXT`. */
+  bye(text: string): void {
+    if (!this.connection.open) return;
+    this.untagged(`BYE ${text}`);
+    this.out.flush();
+    this.connection.end();
+  }
+
+  /** The session is about to end, so that long loops may as well stop. */
+  get isEnding(): boolean {
+    return this.#goodbye !== undefined || !this.connection.open;
+  }
+
+  // ---- Session
+
+  octets(octets: Buffer): void | Promise<void> {
+    this.reader.push(octets);
+    if (this.#line !== undefined) return this.#takeLine();
+    if (!this.#working) return this.#work();
+    if (this.reader.bufferedOctets > MAX_AHEAD_OCTETS && !this.#paused) {
+      this.#paused = true;
+      this.connection.pause();
+    }
+  }
+
+  drained(): void {
+    this.out.drained();
+  }
+
+  ended(): void | Promise<void> {
+    // A client that has closed its side still gets the answers to what it sent.
+    if (!this.#working || this.#line !== undefined) this.connection.end();
+    else this.#goodbye = "";
+  }
+
+  timedOut(): void {
+    if (this.#working && this.#line === undefined) return this.connection.setIdleTimeout(this.service.timeoutMs);
+    // Cyrus closes a session in IDLE without a word.
+    if (this.isWaiting) return this.connection.end();
+    this.bye("idle for too long");
+  }
+
+  shutdown(_reason: ShutdownReason): void {
+    const text = "Server shutting down";
+    if (this.idle) this.bye(text);
+    else this.#goodbye = text;
+  }
+
+  get idle(): boolean {
+    return !this.#working || this.#line !== undefined;
+  }
+
+  closed(): void | Promise<void> {
+    this.out.drained();
+    this.#resolveLine(undefined);
+    this.isWaiting = false;
+    const left = leaveMailbox(this);
+    // A command at work ends by itself; what it has asked the writer for may yet become of its files.
+    return this.#working ? left : Promise.all([left, this.#abandonAppend()]).then(() => undefined);
+  }
+
+  // ---- Watcher
+
+  push(snapshot: Snapshot, lines: Map<string, Buffer>): void {
+    this.connection.host.guard(this.connection, pushChanges, this, snapshot, lines);
+  }
+
+  // ---- reading
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    try {
+      while (this.connection.open) {
+        const event = this.reader.next();
+        if (event === undefined) break;
+        await this.#event(event);
+        this.out.flush();
+        if (this.#goodbye !== undefined) return this.#goodbye === "" ? this.connection.end() : this.bye(this.#goodbye);
+      }
+    } catch (error) {
+      if (!(error instanceof ImapLimitError)) throw error;
+      this.bye(error.message);
+    } finally {
+      this.#working = false;
+      if (!this.connection.open) await this.#abandonAppend();
+      if (this.#paused) {
+        this.#paused = false;
+        this.connection.resume();
+      }
+    }
+  }
+
+  #event(event: ReaderEvent): Promise<void> | void {
+    switch (event.kind) {
+      case "command":
+        return this.#command(event.args);
+      case "literal":
+        return this.#literal(event);
+      case "octets":
+        return this.append?.push(event.octets);
+      case "literalEnd":
+        return this.append?.literalEnd();
+    }
+  }
+
+  async #literal(literal: Extract<ReaderEvent, { kind: "literal" }>): Promise<void> {
+    const { args, sync } = literal;
+    const command = this.service.commands.get(args.verb);
+    try {
+      if (command?.literal !== undefined && this.#login !== undefined) return await command.literal(this, literal);
+      this.reader.gather();
+      if (sync) this.goAhead();
+    } catch (error) {
+      if (error instanceof ImapLimitError && error.answer === "NO")
+        return this.#tagged(args.tag, `NO ${error.message}`);
+      throw error;
+    }
+  }
+
+  async #command(args: Arguments): Promise<void> {
+    const { tag } = args;
+    if (tag === undefined) return this.untagged("BAD Invalid tag");
+    if (this.#login === undefined && ++this.#commands > preLoginCommands)
+      return this.bye("Too many commands before login");
+    const stop = this.#operatorStop();
+    if (stop !== undefined) return this.bye(stop);
+    if (this.pendingAlert !== undefined) {
+      this.untagged(`OK [ALERT] ${this.pendingAlert}`);
+      this.pendingAlert = undefined;
+    }
+    let answer: string | undefined;
+    try {
+      answer = await this.#run(args, tag);
+    } catch (error) {
+      answer = this.#answerTo(error);
+    } finally {
+      if (this.append !== undefined) await this.#abandonAppend();
+    }
+    this.#tagged(tag, answer);
+  }
+
+  async #run(args: Arguments, tag: string): Promise<string | undefined> {
+    if (args.verb === "")
+      return args.peek().kind === "eol" || args.length < 3 ? "BAD Null command" : "BAD Unrecognized command";
+    const byUid = args.verb === "UID" && this.service.commands.has("UID FETCH");
+    const found = byUid ? this.#uidCommand(args) : this.service.commands.get(args.verb);
+    const isLoggedIn = this.#login !== undefined;
+    if (
+      !isLoggedIn &&
+      found?.state !== "any" &&
+      found?.state !== "notLoggedIn" &&
+      (found !== undefined || !maybeBeforeLogin(args.verb))
+    )
+      return "BAD Please login first";
+    if (found === undefined) return byUid ? "BAD Unrecognized UID subcommand" : "BAD Unrecognized command";
+    const { state } = found;
+    if (state === "selected" && this.selected === undefined) return "BAD Please select a mailbox first";
+    const run = found.prepare(args, this);
+    if (found.writes === true && this.service.context.config.readonly) refuse("readOnlyServer");
+    this.#describe(args.verb);
+    const call: Call = { tag, byUid, name: args.name };
+    const answer = await run(this, call);
+    if (this.selected !== undefined && answer !== undefined) {
+      const expunges = found.expunges === undefined || (found.expunges === "uidFormOnly" && byUid);
+      await this.tellChanges({ expunges });
+    }
+    this.#describe("");
+    return answer;
+  }
+
+  #uidCommand(args: Arguments): TableCommand | undefined {
+    args.space();
+    const verb = args.atom().toUpperCase();
+    args.name = verb.slice(0, 1) + verb.slice(1).toLowerCase();
+    const command = this.service.commands.get(`UID ${verb}`);
+    return command;
+  }
+
+  async #abandonAppend(): Promise<void> {
+    const { append } = this;
+    this.append = undefined;
+    await append?.abandon();
+  }
+
+  #answerTo(error: unknown): string {
+    if (error instanceof ImapSyntaxError) return `BAD ${error.message}`;
+    if (error instanceof MailError) {
+      if (error.code === "internalError" || error.code === "ioError") {
+        this.service.context.log.err(`IMAP: ${error.message}`, {
+          userid: this.identity?.userid ?? "",
+          sessionid: this.sessionId,
+        });
+      }
+      return refusalAnswer(error);
+    }
+    throw error;
+  }
+
+  #tagged(tag: string | undefined, answer: string | undefined): void {
+    if (answer === undefined) return;
+    if (tag === undefined) untagged(this.out, answer);
+    else tagged(this.out, tag, answer);
+  }
+
+  #takeLine(): void {
+    const wanted = this.#line;
+    if (wanted === undefined) return;
+    let line: string | undefined;
+    try {
+      line = this.reader.nextLine(wanted.max);
+    } catch (error) {
+      if (!(error instanceof ImapLimitError)) throw error;
+      this.bye(error.message);
+      return this.#resolveLine(undefined);
+    }
+    if (line !== undefined) this.#resolveLine(line);
+  }
+
+  #resolveLine(line: string | undefined): void {
+    const wanted = this.#line;
+    this.#line = undefined;
+    wanted?.resolve(line);
+  }
+
+  /** The text of a shutdown file or denial that ends this session; administrators go on. */
+  #operatorStop(): string | undefined {
+    const { identity } = this;
+    if (identity === undefined || identity.isAdmin) return undefined;
+    const { files } = this.service.logins;
+    const text = files.shutdownText() ?? files.denial(identity.userid);
+    return text === undefined ? undefined : `[ALERT] ${text}`;
+  }
+
+  #describe(command: string): void {
+    this.service.context.worker.describe(this.connection, { command });
+  }
+
+  #gone(selected: SelectedMailbox): void {
+    selected.isGone = true;
+    // A client that is told of nothing would go on showing the messages.
+    if (this.service.context.config.disconnect_on_vanished_mailbox || selected.map.count > 0) {
+      this.bye("Mailbox has been (re)moved out from under client");
+    }
+  }
+
+  #required(): LoggedIn {
+    if (this.#login === undefined) throw new Error("not logged in");
+    return this.#login;
+  }
+}
+
+function pushChanges(session: ImapSession, snapshot: Snapshot, lines: Map<string, Buffer>): void {
+  const { selected, connection, out, service } = session;
+  if (selected === undefined || selected.isGone || !session.isWaiting || !connection.open) return;
+  // One that does not read its news gets them together, later.
+  if (!connection.writable) return;
+  void lines;
+  const following = selected.follow(snapshot, out, service.hub.listVersion, { expunges: true });
+  if (following === "flags") while (!selected.tellFlags(snapshot, out));
+  if (following === "gone") {
+    selected.isGone = true;
+    session.bye("Mailbox has been (re)moved out from under client");
+    return;
+  }
+  out.flush();
+}
+
+/** Cyrus answers "Please login first" to every word that cannot be a command before login; the others are unknown. */
+function maybeBeforeLogin(verb: string): boolean {
+  return "AELNCIS".includes(verb.slice(0, 1));
+}
