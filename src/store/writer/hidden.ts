@@ -30,6 +30,8 @@ export function beginHidden(tx: Tx, range: HiddenRange): number {
 /** Ends: shows the rows up to `lastUid` and drops the intent. */
 export function showHidden(tx: Tx, intent: number, mbox: number, lastUid: number): void {
   tx.mailbox(mbox).publish(lastUid);
+  // Flag names that came with the rows are in the stored header only now: a header file written meanwhile lacks them.
+  tx.headerFileDue(mbox);
   tx.db.run("DELETE FROM intent WHERE id=?", intent);
   tx.unlock(mbox);
 }
