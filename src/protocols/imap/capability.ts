@@ -1,6 +1,6 @@
 /** CAPABILITY, from the command table and the configuration, in the order of Cyrus 3.6. */
 import { MAX_MESSAGE_OCTETS } from "./limits.ts";
-import type { ImapSession } from "./session.ts";
+import type { ImapSession } from "./core.ts";
 
 /** Shown to everybody. */
 const before = ["IMAP4rev1", "LITERAL+", "ID", "ENABLE"] as const;

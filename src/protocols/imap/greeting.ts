@@ -1,6 +1,6 @@
 /** The first line, and what names the server: `serverinfo`. */
 import { capabilityText } from "./capability.ts";
-import type { ImapSession } from "./session.ts";
+import type { ImapSession } from "./core.ts";
 import { version } from "../../config/index.ts";
 
 export function greeting(session: ImapSession): void {

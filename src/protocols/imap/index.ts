@@ -1,3 +1,2 @@
 /** IMAP. See README.md. */
-export { ImapService, prepareImap } from "./service.ts";
-export { ImapSession } from "./session.ts";
+export { prepareImap } from "./service.ts";

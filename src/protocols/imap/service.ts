@@ -6,12 +6,12 @@ import type { Connection } from "../../server/connection/index.ts";
 import type { PreparedService, WorkerContext } from "../../server/worker/index.ts";
 import { capabilitiesOf } from "./capability.ts";
 import { commandTable } from "./commands/index.ts";
-import type { TableCommand } from "./command.ts";
+import type { ImapService, TableCommand } from "./core.ts";
 import { MIN_TIMEOUT_SECONDS } from "./limits.ts";
 import { MailboxHub } from "./mailbox/shared-mailbox.ts";
-import { ImapSession } from "./session.ts";
+import { ClientSession } from "./session.ts";
 
-export class ImapService {
+export class SharedService implements ImapService {
   readonly context: WorkerContext;
   readonly mail: Mail;
   readonly logins: Authenticator;
@@ -59,9 +59,9 @@ export class ImapService {
 
 /** @param mail for tests; otherwise the store that the configuration names */
 export function prepareImap(context: WorkerContext, mail: Mail = new Mail(context.config)): PreparedService {
-  const service = new ImapService(context, mail);
+  const service = new SharedService(context, mail);
   return {
-    createSession: (connection: Connection) => new ImapSession(service, connection),
+    createSession: (connection: Connection) => new ClientSession(service, connection),
     close: () => service.close(),
   };
 }

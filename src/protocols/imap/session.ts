@@ -16,14 +16,12 @@ import { preLoginCommands } from "../../server/limits/limits.ts";
 import type { Snapshot } from "../../store/index.ts";
 import type { AppendInput } from "./append/append-input.ts";
 import { refusalAnswer } from "./answers.ts";
-import type { Call, TableCommand } from "./command.ts";
+import type { Call, ImapService, ImapSession, TableCommand } from "./core.ts";
 import { greeting } from "./greeting.ts";
 import { MAX_AHEAD_OCTETS } from "./limits.ts";
 import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
-import type { Watcher } from "./mailbox/shared-mailbox.ts";
 import { leaveMailbox } from "./mailbox/leave.ts";
 import { Output } from "./output.ts";
-import type { ImapService } from "./service.ts";
 
 /** Who is logged in, and what follows from it. */
 interface LoggedIn {
@@ -32,7 +30,7 @@ interface LoggedIn {
   readonly names: Namespace;
 }
 
-export class ImapSession implements Session, Watcher {
+export class ClientSession implements Session, ImapSession {
   readonly service: ImapService;
   readonly connection: Connection;
   readonly reader: CommandReader;

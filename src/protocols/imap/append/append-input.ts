@@ -8,7 +8,7 @@ import { type AppendArgs, type MailErrorCode, messageArgs } from "../../../ops/i
 import { stageDirectory, stagePath } from "../../../store/index.ts";
 import type { FoundMailbox } from "../mailbox/find.ts";
 import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
-import { flagArgs } from "../commands/store.ts";
+import { flagArgs } from "../flags.ts";
 
 /** Octets handed to the file at a time. */
 const WRITE_OCTETS = 1_048_576;

@@ -11,8 +11,8 @@ import {
 import type { MboxName } from "../../../formats/ids.ts";
 import { refuse } from "../../../ops/index.ts";
 import { mailboxAcl, mailboxListRights, myRights as rightsOn } from "../../../ops/mailboxes/index.ts";
-import type { ImapCommand } from "../command.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapCommand } from "../core.ts";
+import type { ImapSession } from "../core.ts";
 
 function nameOf(session: ImapSession, mailbox: string): MboxName {
   return session.names.toInternal(mailbox) ?? refuse("mailboxNonexistent");

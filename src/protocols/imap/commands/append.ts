@@ -11,10 +11,10 @@ import { MailError, refuse, Right } from "../../../ops/index.ts";
 import { requireQuota } from "../../../ops/quota/index.ts";
 import { AppendInput } from "../append/append-input.ts";
 import { refusalAnswer } from "../answers.ts";
-import type { AnnouncedLiteral, ImapCommand } from "../command.ts";
+import type { AnnouncedLiteral, ImapCommand } from "../core.ts";
 import { MAX_APPEND_MESSAGES, MAX_MESSAGE_OCTETS } from "../limits.ts";
 import { type FoundMailbox, findMailbox, mayCreate } from "../mailbox/find.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 import { tagged, untagged } from "../../../formats/imap/index.ts";
 
 export const append: ImapCommand<void> = {

@@ -1,6 +1,6 @@
 import { type AuthenticateArguments, parseAuthenticate } from "../../../formats/imap/index.ts";
 import { saslLineOctets } from "../../../server/limits/limits.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { loginSucceeded, protectionText } from "../login.ts";
 
 /** AUTHENTICATE: RFC 3501 §6.2.2, with an initial response (RFC 4959). */

@@ -1,6 +1,6 @@
 import { parseNothing } from "../../../formats/imap/index.ts";
 import { capabilityText } from "../capability.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** CAPABILITY: RFC 3501 §6.1.1. */
 export const capability: ImapCommand<void> = {

@@ -1,5 +1,5 @@
 import { parseNothing } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** CHECK: RFC 3501 §6.4.1. Everything acknowledged is durable already. */
 export const check: ImapCommand<void> = {

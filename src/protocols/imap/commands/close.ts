@@ -1,6 +1,6 @@
 import { parseNothing } from "../../../formats/imap/index.ts";
 import { MailError } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { leaveMailbox } from "../mailbox/leave.ts";
 
 /** CLOSE: RFC 3501 §6.4.2. Expunges silently, where the user may. */

@@ -3,9 +3,9 @@ import type { UniqueId } from "../../../formats/ids.ts";
 import { copyUidCode, parseCopy, type SequenceSet } from "../../../formats/imap/index.ts";
 import { MailError, Right } from "../../../ops/index.ts";
 import { refusalAnswer } from "../answers.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { findMailbox, mayCreate } from "../mailbox/find.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 
 export interface CopyArguments {
   readonly set: SequenceSet;

@@ -1,6 +1,6 @@
 import { type CreateArguments, parseCreate } from "../../../formats/imap/index.ts";
 import { MailError, refuse } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** CREATE: RFC 3501 §6.3.3, with RFC 4466 parameters. */
 export const create: ImapCommand<CreateArguments> = {

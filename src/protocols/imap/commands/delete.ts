@@ -1,6 +1,6 @@
 import { parseOneName } from "../../../formats/imap/index.ts";
 import { refuse } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { leaveMailbox } from "../mailbox/leave.ts";
 
 /** DELETE: RFC 3501 §6.3.4. */

@@ -1,5 +1,5 @@
 import { parseEnable } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** ENABLE: RFC 5161. Nothing that exists so far wants to be enabled; unknown names are passed over. */
 export const enable: ImapCommand<readonly string[]> = {

@@ -1,8 +1,8 @@
 import { parseNothing, parseUidExpunge, type SequenceSet } from "../../../formats/imap/index.ts";
 import { refuse } from "../../../ops/index.ts";
 import type { UidRange } from "../../../formats/ids.ts";
-import type { ImapCommand } from "../command.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapCommand } from "../core.ts";
+import type { ImapSession } from "../core.ts";
 
 /** EXPUNGE: RFC 3501 §6.4.3. */
 export const expunge: ImapCommand<void> = {

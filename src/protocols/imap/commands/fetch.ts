@@ -3,13 +3,13 @@ import type { UidRange } from "../../../formats/ids.ts";
 import { type FetchArguments, type NumberRange, parseFetch } from "../../../formats/imap/index.ts";
 import { MailError, Right } from "../../../ops/index.ts";
 import { Flag } from "../../../store/index.ts";
-import type { Call, ImapCommand } from "../command.ts";
+import type { Call, ImapCommand } from "../core.ts";
 import { FetchRun } from "../fetch/fetch-run.ts";
 import { type FetchPlan, fetchPlan } from "../fetch/plan.ts";
 import { RowCursor } from "../fetch/rows.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import { addRange, UidWalk } from "../mailbox/uid-set.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 
 /** Messages whose \Seen is set by one request: what a client that goes away has not read stays unread. */
 const SEEN_MESSAGES = 500;

@@ -1,7 +1,7 @@
 import { release, type } from "node:os";
 import { version } from "../../../config/index.ts";
 import { idLine, parseId } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** ID: RFC 2971. What the client says of itself goes to the log. */
 export const id: ImapCommand<ReadonlyMap<string, string | null> | null> = {

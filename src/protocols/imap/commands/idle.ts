@@ -1,5 +1,5 @@
 import { parseNothing } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { MAX_IDLE_LINE_OCTETS } from "../limits.ts";
 
 /** IDLE: RFC 2177. News is pushed by the mailbox's watch; works without a selected mailbox as well. */

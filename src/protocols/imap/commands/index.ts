@@ -1,6 +1,6 @@
 /** The map of the protocol: every command that exists, by name. UID forms are filed as `UID NAME`. */
 import type { Config } from "../../../config/index.ts";
-import { type ImapCommand, type TableCommand, tableCommand } from "../command.ts";
+import type { ImapCommand, TableCommand } from "../core.ts";
 import { deleteAcl, getAcl, listRights, myRights, setAcl } from "./acl.ts";
 import { append } from "./append.ts";
 import { authenticate } from "./authenticate.ts";
@@ -78,4 +78,14 @@ export function commandTable(config: Pick<Config, "imapidlepoll">): ReadonlyMap<
   add(unselect);
   add(unsubscribe);
   return table;
+}
+
+function tableCommand<Args>(command: ImapCommand<Args>): TableCommand {
+  return {
+    ...command,
+    prepare(args, session) {
+      const parsed = command.parse(args, session);
+      return (session, call) => command.run(session, parsed, call);
+    },
+  };
 }

@@ -6,8 +6,8 @@ import { Right } from "../../../ops/index.ts";
 import { statusLine, myRightsLine } from "../../../formats/imap/index.ts";
 import { printRights } from "../../../ops/acl/index.ts";
 import type { Snapshot } from "../../../store/index.ts";
-import type { ImapCommand } from "../command.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapCommand } from "../core.ts";
+import type { ImapSession } from "../core.ts";
 import { seconds } from "./fetch.ts";
 import { statusValues } from "./status.ts";
 

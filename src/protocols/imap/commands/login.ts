@@ -1,6 +1,6 @@
 import { parseLogin } from "../../../formats/imap/index.ts";
 import type { LoginFailure } from "../../../server/auth/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { loginSucceeded } from "../login.ts";
 
 /** LOGIN: RFC 3501 §6.2.3. */

@@ -1,5 +1,5 @@
 import { parseNothing, tagged } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { leaveMailbox } from "../mailbox/leave.ts";
 
 /** LOGOUT: RFC 3501 §6.1.3. */

@@ -1,6 +1,6 @@
 import { copyUidCode, parseCopy } from "../../../formats/imap/index.ts";
 import { refuse } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { type CopyArguments, copyTarget, nothingThere } from "./copy.ts";
 
 /** MOVE and UID MOVE: RFC 6851. */

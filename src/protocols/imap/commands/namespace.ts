@@ -1,5 +1,5 @@
 import { namespaceLine, parseNothing } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** NAMESPACE: RFC 2342. */
 export const namespace: ImapCommand<void> = {

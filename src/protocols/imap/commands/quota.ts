@@ -10,8 +10,8 @@ import { refuse } from "../../../ops/index.ts";
 import { quotaOf, quotaRootOf } from "../../../ops/mailboxes/index.ts";
 import { parseQuotaLimits, quotaLines } from "../../../ops/quota/index.ts";
 import type { QuotaRow } from "../../../store/index.ts";
-import type { ImapCommand } from "../command.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapCommand } from "../core.ts";
+import type { ImapSession } from "../core.ts";
 
 export const getQuota: ImapCommand<string> = {
   name: "GETQUOTA",

@@ -1,6 +1,6 @@
 import { parseRename, type RenameArguments } from "../../../formats/imap/index.ts";
 import { refuse } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** RENAME: RFC 3501 §6.3.5. */
 export const rename: ImapCommand<RenameArguments> = {

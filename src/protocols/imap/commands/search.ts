@@ -7,11 +7,11 @@ import {
   type SearchArguments,
   type SearchReturn,
 } from "../../../formats/imap/index.ts";
-import type { Call, ImapCommand } from "../command.ts";
+import type { Call, ImapCommand } from "../core.ts";
 import { Canonical } from "../search/canonical.ts";
 import { compileSearch } from "../search/compile.ts";
 import { SearchRun } from "../search/search-run.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 import { seconds } from "./fetch.ts";
 
 export const search: ImapCommand<SearchArguments> = {

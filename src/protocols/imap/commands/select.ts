@@ -4,12 +4,12 @@ import { Right } from "../../../ops/index.ts";
 import { quotaAlerts } from "../../../ops/quota/index.ts";
 import type { MboxName } from "../../../formats/ids.ts";
 import { Flag, type MailboxHeader, type MessageBox, type Snapshot } from "../../../store/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 import { findMailbox } from "../mailbox/find.ts";
 import { leaveMailbox } from "../mailbox/leave.ts";
 import { SelectedMailbox, tellFlagTable } from "../mailbox/selected-mailbox.ts";
 import { addRange } from "../mailbox/uid-set.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 
 export const select: ImapCommand<SelectArguments> = {
   name: "SELECT",

@@ -1,5 +1,5 @@
 import { parseNothing } from "../../../formats/imap/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** STARTTLS: RFC 3501 §6.2.1. */
 export const startTls: ImapCommand<void> = {

@@ -1,7 +1,7 @@
 import { parseStatus, type StatusArguments, type StatusItem, statusLine } from "../../../formats/imap/index.ts";
 import { refuse } from "../../../ops/index.ts";
 import { type MailboxStatus, mailboxStatus } from "../../../ops/mailboxes/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** STATUS: RFC 3501 §6.3.10, with SIZE (RFC 8438). */
 export const status: ImapCommand<StatusArguments> = {

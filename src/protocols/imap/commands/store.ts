@@ -1,11 +1,12 @@
 /** STORE and UID STORE: RFC 3501 §6.4.6. */
 import type { UidRange } from "../../../formats/ids.ts";
-import { type FlagSet, parseStore, RangeBuilder, type StoreArguments } from "../../../formats/imap/index.ts";
-import { type FlagArgs, refuse, systemFlagBit } from "../../../ops/index.ts";
+import { parseStore, RangeBuilder, type StoreArguments } from "../../../formats/imap/index.ts";
+import { refuse } from "../../../ops/index.ts";
 import { Flag, type Snapshot } from "../../../store/index.ts";
-import type { Call, ImapCommand } from "../command.ts";
+import type { Call, ImapCommand } from "../core.ts";
+import { flagArgs } from "../flags.ts";
 import type { SelectedMailbox, TellOptions } from "../mailbox/selected-mailbox.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 
 export const store: ImapCommand<StoreArguments> = {
   name: "STORE",
@@ -40,12 +41,6 @@ async function run(session: ImapSession, args: StoreArguments, { byUid }: Call):
   if (!(await session.tellChanges(told))) return undefined;
   if (modified.length === 0) return "OK Completed";
   return `OK [MODIFIED ${modifiedSet(selected, modified, byUid)}] Completed`;
-}
-
-export function flagArgs({ system, keywords }: FlagSet): FlagArgs {
-  let bits = 0;
-  for (const flag of system) bits |= systemFlagBit(flag) ?? 0;
-  return { system: bits, user: keywords };
 }
 
 /** highestmodseq as it was, and whether the session knew everything up to it. */

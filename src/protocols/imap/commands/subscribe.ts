@@ -1,6 +1,6 @@
 import { parseOneName } from "../../../formats/imap/index.ts";
 import { MailError, refuse, refusalText } from "../../../ops/index.ts";
-import type { ImapCommand } from "../command.ts";
+import type { ImapCommand } from "../core.ts";
 
 /** SUBSCRIBE: RFC 3501 §6.3.6. */
 export const subscribe: ImapCommand<string> = {

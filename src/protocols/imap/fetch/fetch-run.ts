@@ -14,7 +14,7 @@ import { localZoneMinutes } from "../zone.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import { UidWalk } from "../mailbox/uid-set.ts";
 import type { Output } from "../output.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 import { CacheRecords } from "./cache-records.ts";
 import { MessageOctets } from "./message-octets.ts";
 import type { BodyItem, FetchPlan, RowItem } from "./plan.ts";

@@ -1,6 +1,6 @@
 /** Leaving the selected mailbox, however it comes about. */
 import { MailError } from "../../../ops/index.ts";
-import type { ImapSession } from "../session.ts";
+import type { ImapSession } from "../core.ts";
 import type { SelectedMailbox } from "./selected-mailbox.ts";
 
 /** Ends the selection. What was taken as \Recent is made known to the store, which nobody needs to wait for. */

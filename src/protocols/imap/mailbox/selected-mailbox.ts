@@ -24,7 +24,7 @@ import {
   type ListEntry,
   type MailboxHeader,
   type Snapshot,
-  UidMap,
+  type UidMap,
   UidMapBuilder,
 } from "../../../store/index.ts";
 import type { CallerMail } from "../../../ops/index.ts";

@@ -6,8 +6,8 @@ import { MessageOctets } from "../fetch/message-octets.ts";
 import { RowCursor } from "../fetch/rows.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import { UidWalk } from "../mailbox/uid-set.ts";
-import type { ImapSession } from "../session.ts";
-import { Canonical } from "./canonical.ts";
+import type { ImapSession } from "../core.ts";
+import type { Canonical } from "./canonical.ts";
 import { Needs, type Test } from "./compile.ts";
 import { contentsHave, headerHas, recordHeaderHas } from "./message-text.ts";
 
