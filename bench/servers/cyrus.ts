@@ -73,7 +73,8 @@ export const cyrus: ServerKind = {
       await untilGreets(lmtpPort, "220 ", master);
     } catch (error) {
       await stop();
-      throw new Error(`Cyrus did not start: ${readFileSync(join(dir, "master.log"), "utf8")}`, { cause: error });
+      const output = readFileSync(join(dir, "master.log"), "utf8");
+      throw new Error(`Cyrus did not start: ${String(error)}\n${output}`, { cause: error });
     }
     return {
       name: "cyrus",

@@ -52,7 +52,11 @@ export const pasargad: ServerKind = {
     const log = openSync(join(dir, "master.log"), "a");
     const account = openAccount("pasargad");
     const args = ["-C", join(dir, "imapd.conf"), "-M", join(dir, "cyrus.conf"), "-p", join(dir, "master.pid"), "-D"];
-    const master = account.spawn(join(programs, "cyr_master"), args, { stdio: ["ignore", log, log], detached: true });
+    const master = account.spawn(join(programs, "cyr_master"), args, {
+      env: { ...process.env, PASARGAD_LOG: `file:${join(dir, "log")}` },
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
     closeSync(log);
     const stop = async (): Promise<void> => {
       await endAll(master, account);
@@ -63,8 +67,9 @@ export const pasargad: ServerKind = {
       await untilGreets(lmtpPort, "220 ", master);
     } catch (error) {
       await stop();
-      const output = readFileSync(join(dir, "master.log"), "utf8").slice(-4_000);
-      throw new Error(`Pasargad did not start: ${output}`, { cause: error });
+      const logs = ["master.log", "log"].map((name) => join(dir, name)).filter((path) => existsSync(path));
+      const output = logs.map((path) => readFileSync(path, "utf8").slice(-2_000)).join("\n");
+      throw new Error(`Pasargad did not start: ${String(error)}\n${output}`, { cause: error });
     }
     const { version } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { version: string };
     return {
@@ -110,16 +115,17 @@ async function untilNothingPending(store: string): Promise<void> {
   }
 }
 
-/** The UUID layout: the mailbox's directory has its uniqueid as name, and the store knows which it is. */
+/** The UUID layout: the mailbox's directory has its uniqueid as name, and the list knows which that is. */
 function mailDirOf(dir: string, user: string): string {
-  const { stdout, stderr } = spawnSync(join(programs, "cyr_info"), ["-C", join(dir, "imapd.conf"), "mbpath", user], {
-    encoding: "utf8",
-  });
-  const path = stdout.split("\n").find((line) => line.includes(dir));
-  if (path !== undefined) return path.slice(path.indexOf(dir)).trim();
-  // Without such a tool: the spool holds little else than the large mailboxes.
-  process.stderr.write(`pasargad: dropping the whole spool from the page cache: ${stderr.slice(0, 200)}\n`);
-  return join(dir, "spool");
+  const database = new DatabaseSync(join(dir, "conf/store/0.db"), { readOnly: true });
+  try {
+    // Names are kept as sort keys, their levels joined by 0x1F.
+    const row = database.prepare("SELECT uniqueid FROM list WHERE name = ?").get(`user\x1f${user}`);
+    const uniqueid = String(row?.["uniqueid"]);
+    return join(dir, "spool/uuid", uniqueid.charAt(0), uniqueid.charAt(1), uniqueid);
+  } finally {
+    database.close();
+  }
 }
 
 function imapdConf(dir: string, root: boolean): string {
