@@ -1,7 +1,15 @@
 /** Who asks, and which rights that gives on a mailbox. */
 import type { Config } from "../../config/config.ts";
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { domainOf, inboxOf, isBelow, type NameSettings, ownerOfName, undeletedName } from "../names/index.ts";
+import {
+  domainOf,
+  inboxOf,
+  isBelow,
+  isDeletedName,
+  type NameSettings,
+  ownerOfName,
+  undeletedName,
+} from "../names/index.ts";
 import { parseAcl } from "./acl.ts";
 import { defaultLegacyRights, type LegacyRights, legacyRights, parseRights, Right, type Rights } from "./rights.ts";
 
@@ -88,6 +96,11 @@ export class Access {
   /** Whether the caller administers the mailbox; the administrator of a domain that domain's only. */
   isAdminOf(name: MboxName): boolean {
     return this.caller.isAdmin && (this.domain === "" || domainOf(name) === this.domain);
+  }
+
+  /** Whether the mailbox is not there for the caller, whatever its ACL says: deleted ones are seen by administrators only. */
+  isHidden(name: MboxName): boolean {
+    return isDeletedName(name, this.names.deletedPrefix) && !this.isAdminOf(name);
   }
 
   /** The owner of a mailbox, also of a deleted one. */

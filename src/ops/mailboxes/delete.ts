@@ -52,11 +52,10 @@ export const deleteMailbox: MailboxVerb<DeleteArguments, void> = {
 
 function* remove(context: VerbContext, { name, local = false }: DeleteArguments): Sliced<void> {
   const { tx, access, rules } = context;
-  const { deletedPrefix } = rules.names;
   const entry = tx.entry(name) ?? refuse("mailboxNonexistent");
   const isAdmin = access.isAdminOf(name);
   const rights = access.rights(name, entry.acl);
-  if (!isAdmin && isDeletedName(name, deletedPrefix)) refuse("mailboxNonexistent");
+  if (access.isHidden(name)) refuse("mailboxNonexistent");
   const isUser = isInboxName(name);
   if (isUser && access.isOwner(name) && !isAdmin) refuse("notSupported");
   if (!(rights & Right.deleteMailbox) && !(local && isAdmin)) {

@@ -1,5 +1,6 @@
 import type { MboxName } from "../../formats/ids.ts";
 import type { IntentHandler, VerbFunction } from "../../store/index.ts";
+import { autocreate } from "./autocreate.ts";
 import { createMailbox } from "./create.ts";
 import { deleteMailbox, deleteUser } from "./delete.ts";
 import { TREE_INTENT, type TreeWork } from "./intent.ts";
@@ -13,6 +14,7 @@ import { contextOf, type MailboxVerb, verbFunction } from "./verb.ts";
 
 /** The verbs of this folder. Their names go over the socket, so they stay. */
 export const mailboxVerbs = {
+  autocreate,
   create: createMailbox,
   delete: deleteMailbox,
   rename: renameMailbox,
@@ -28,6 +30,7 @@ export const mailboxVerbs = {
 export function mailboxVerbFunctions(rules: MailboxRules): Map<string, VerbFunction> {
   const functions = new Map<string, VerbFunction>();
   const add = <A, R>(verb: MailboxVerb<A, R>): void => void functions.set(verb.name, verbFunction(verb, rules));
+  add(autocreate);
   add(createMailbox);
   add(deleteMailbox);
   add(renameMailbox);
@@ -54,6 +57,8 @@ export function mailboxIntents(rules: MailboxRules): Map<string, IntentHandler> 
   return new Map([[TREE_INTENT, finish]]);
 }
 
+export type { AutocreateArguments } from "./autocreate.ts";
+export { type AutocreateRules, autocreateRules } from "./autocreate-rules.ts";
 export { type CreateArguments, type Created, mailboxTypes } from "./create.ts";
 export { type DeleteArguments, MAX_DELETED_COPIES } from "./delete.ts";
 export { MailboxLister } from "./list.ts";

@@ -12,7 +12,6 @@ import {
   type Rights,
 } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
-import { isDeletedName } from "../names/index.ts";
 import type { MailboxRules } from "./rules.ts";
 
 /**
@@ -21,7 +20,7 @@ import type { MailboxRules } from "./rules.ts";
  */
 export function readableEntry(snapshot: Snapshot, access: Access, name: MboxName, wanted: Rights): ListEntry {
   const entry = snapshot.entry(name) ?? refuse("mailboxNonexistent");
-  if (isDeletedName(name) && !access.isAdminOf(name)) refuse("mailboxNonexistent");
+  if (access.isHidden(name)) refuse("mailboxNonexistent");
   const rights = access.rights(name, entry.acl);
   if ((rights & wanted) !== wanted) refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
   return entry;

@@ -8,7 +8,7 @@ import { readEntries } from "../../store/list-entry.ts";
 import { readQuotas } from "../../store/quota-row.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
-import { isBelow, isDeletedName, isInboxName, isValidNewName, ownerOfName, parentName } from "../names/index.ts";
+import { isBelow, isInboxName, isValidNewName, ownerOfName, parentName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
 import { createMailbox } from "./create.ts";
 import { beginTreeWork, endTreeWork } from "./intent.ts";
@@ -67,11 +67,11 @@ function* rename(context: VerbContext, args: RenameArguments): Sliced<Renamed> {
 }
 
 /** @throws MailError for a mailbox that the caller may not rename away */
-function requireSource({ tx, access, rules }: VerbContext, from: MboxName): ListEntry {
+function requireSource({ tx, access }: VerbContext, from: MboxName): ListEntry {
   const entry = tx.entry(from) ?? refuse("mailboxNonexistent");
   const isAdmin = access.isAdminOf(from);
   const rights = access.rights(from, entry.acl);
-  if (!isAdmin && isDeletedName(from, rules.names.deletedPrefix)) refuse("mailboxNonexistent");
+  if (access.isHidden(from)) refuse("mailboxNonexistent");
   if (!isAdmin && !(rights & Right.deleteMailbox))
     refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
   if (entry.mbox !== undefined) tx.mailbox(entry.mbox);

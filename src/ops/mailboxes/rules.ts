@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import type { Tx } from "../../store/index.ts";
 import { type AclOptions, type AclSettings, aclFromOption, aclSettings } from "../acl/index.ts";
 import { type NameOptions, type NameSettings, nameSettings } from "../names/index.ts";
+import { type AutocreateOptions, type AutocreateRules, autocreateRules } from "./autocreate-rules.ts";
 import { type SpecialUses, specialUses } from "./special-use.ts";
 
 export interface MailboxRules {
@@ -27,6 +28,8 @@ export interface MailboxRules {
   readonly initialFlags: readonly string[];
   /** `username_tolower`: identifiers in ACLs are folded like login names. */
   readonly toLower: boolean;
+  /** Undefined: users have to be created. */
+  readonly autocreate: AutocreateRules | undefined;
   /** Moves all messages of one mailbox to another, for RENAME INBOX; undefined: refused. */
   readonly moveAllMessages: ((tx: Tx, fromMbox: number, toMbox: number) => Generator<void, void, void>) | undefined;
   /** Whether a group exists; undefined where nothing can tell, then every group may be named in an ACL. */
@@ -35,6 +38,7 @@ export interface MailboxRules {
 
 export type MailboxOptions = NameOptions &
   AclOptions &
+  AutocreateOptions &
   Pick<
     Config,
     | "defaultpartition"
@@ -87,6 +91,7 @@ export function mailboxRules(config: MailboxOptions, hooks: RuleHooks = {}): Mai
     }),
     initialFlags: words(config.mailbox_initial_flags ?? ""),
     toLower: config.username_tolower,
+    autocreate: autocreateRules(config),
     moveAllMessages: hooks.moveAllMessages,
     groupExists: hooks.groupExists,
   };

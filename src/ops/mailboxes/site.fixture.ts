@@ -34,6 +34,7 @@ export const testRules: MailboxRules = {
   specialUses: defaultSpecialUses,
   initialFlags: [],
   toLower: true,
+  autocreate: undefined,
   moveAllMessages: undefined,
   groupExists: undefined,
 };

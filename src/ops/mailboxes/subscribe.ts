@@ -3,7 +3,7 @@ import type { MboxName } from "../../formats/ids.ts";
 import { addSubscription, removeSubscription } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
-import { isDeletedName, isPossibleName } from "../names/index.ts";
+import { isPossibleName } from "../names/index.ts";
 import type { MailboxVerb } from "./verb.ts";
 
 export interface SubscribeArguments {
@@ -16,7 +16,7 @@ export const subscribe: MailboxVerb<SubscribeArguments, void> = {
     const userId = caller.userId ?? refuse("permissionDenied");
     const entry = tx.entry(name);
     const isVisible = entry !== undefined && (access.rights(name, entry.acl) & Right.lookup) !== 0;
-    if (isDeletedName(name, rules.names.deletedPrefix) && !access.isAdminOf(name)) refuse("mailboxNonexistent");
+    if (access.isHidden(name)) refuse("mailboxNonexistent");
     if (!isVisible && !(rules.allowAllSubscribe && isPossibleName(name))) refuse("mailboxNonexistent");
     addSubscription(tx.db, userId, name);
   },

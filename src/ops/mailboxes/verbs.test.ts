@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Busy, readSubscriptions } from "../../store/index.ts";
+import type { UserId } from "../../formats/ids.ts";
 import { legacyRights, printRights, rightLetters } from "../acl/index.ts";
 import { MailError } from "../errors.ts";
 import { parseQuotaLimits } from "../quota/index.ts";
@@ -523,6 +524,60 @@ describe("SETACL", () => {
        alice: acl user.alice group:staff lr`,
     );
   });
+});
+
+test("autocreate: INBOX, folders, quota, ACLs, subscriptions; once, and for those who are listed", () => {
+  const acls = [
+    { folder: "Junk", identifier: "anyone", rights: "p" },
+    { folder: "Junk", identifier: "anyone", rights: "zz" },
+  ];
+  using site = makeSite({
+    autocreate: {
+      quotaKib: 1000,
+      quotaMessages: 0,
+      users: ["dave", "group:staff"],
+      folders: ["Drafts", "Junk", "Sent", "bad%name", "a/b"],
+      subscribed: ["Drafts", "Sent", "nosuch"],
+      sharedSubscribed: [],
+      allSharedSubscribed: true,
+      acls,
+      specialUses: new Map([
+        ["Junk", "junk"],
+        ["Sent", "\\sent"],
+      ]),
+    },
+  });
+  play(site, "cyrus: create news.misc\ncyrus: create secret\ncyrus: acl secret anyone");
+  const make = (user: string, userId: string): unknown =>
+    site.ask(user, mailboxVerbs.autocreate, { userId: userId as UserId });
+  assert.equal(make("dave", "dave"), true);
+  assert.equal(make("dave", "dave"), false);
+  assert.equal(make("erin", "erin"), false);
+  assert.throws(() => make("erin", "dave"), MailError);
+  assert.equal(site.ask("cyrus", mailboxVerbs.autocreate, { userId: "erin" as UserId, groups: ["staff"] }), true);
+  const own = site.names.split(" ").filter((box) => box.startsWith("user.dave"));
+  assert.deepEqual(own, [
+    "user.dave",
+    "user.dave.Drafts",
+    "user.dave.Junk",
+    "user.dave.Sent",
+    "user.dave.a",
+    "user.dave.a.b",
+  ]);
+  assert.equal(site.acl("user.dave.Junk"), "dave lrswipkxtecdan anyone p");
+  assert.deepEqual(
+    [site.entry("user.dave.Junk")!.specialUse, site.entry("user.dave.Sent")!.specialUse],
+    ["\\Junk", "\\Sent"],
+  );
+  assert.equal(site.tx.quota(name("user.dave"))!.storageLimit, 1000);
+  assert.equal(site.use("user.dave"), site.recount("user.dave"));
+  assert.deepEqual(readSubscriptions(site.db, "dave"), [
+    "news",
+    "news.misc",
+    "user.dave",
+    "user.dave.Drafts",
+    "user.dave.Sent",
+  ]);
 });
 
 describe("subscriptions and quota", () => {
