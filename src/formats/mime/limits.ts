@@ -3,7 +3,7 @@
 /** Offsets in the cache record are 32 bits wide. A larger message is refused. */
 export const maxMessageOctets = 0xffff_ffff;
 /** Nesting of parts and embedded messages. Beyond it a part is a leaf, whatever it says. Real mail stays below 20. */
-export const maxDepth = 200;
+export const maxDepth = 128;
 /** Parts of one message; beyond it delimiters no longer split. Part numbers in the record are 16 bits wide. */
 export const maxParts = 10_000;
 /**

@@ -6,6 +6,7 @@
  * innermost open multipart. A line that starts with "--B--" closes that multipart and all inside it. The line end
  * before a delimiter belongs to the delimiter.
  */
+import { Boundaries } from "./boundaries.ts";
 import { FieldReader } from "./header-fields.ts";
 import {
   maxDelimiterLineOctets,
@@ -41,7 +42,8 @@ export class MessageScanner {
   readonly #nodes: PartNode[] = [new PartNode(-1, true, 0)];
   readonly #open: number[] = [0];
   /** Open multiparts with a boundary, outermost first. */
-  readonly #boundaries: number[] = [];
+  readonly #multiparts: number[] = [];
+  readonly #boundaries = new Boundaries();
   readonly #field = new FieldReader();
   readonly #ranges = new Int32Array(rangeCount * 2);
   readonly #record: RecordBuilder;
@@ -187,44 +189,31 @@ export class MessageScanner {
     let textEnd = end;
     if (octets[textEnd - 1] === lf) textEnd--;
     if (octets[textEnd - 1] === cr) textEnd--;
-    for (let i = 0; i < this.#boundaries.length; i++) {
-      const { boundary } = this.#nodes[this.#boundaries[i]!]!;
-      if (boundary === undefined) continue;
-      const after = start + 2 + boundary.length;
-      if (after > textEnd) continue;
-      let k = 0;
-      while (k < boundary.length && octets[start + 2 + k] === boundary[k]) k++;
-      if (k < boundary.length) continue;
-      const closing = octets[after] === hyphen && octets[after + 1] === hyphen && after + 2 <= textEnd;
-      if (!closing) {
-        if (octets[end - 1] !== lf && end - start >= maxDelimiterLineOctets) continue;
-        let q = after;
-        while (q < textEnd && (octets[q] === 32 || octets[q] === 9)) q++;
-        if (q < textEnd) continue;
-        if (this.#nodes.length >= maxParts) continue;
-      }
-      const stripped = this.#lineBefore === before.text ? this.#lineEndSize : 0;
-      if (this.#inHeader) this.#headerEnd(octets, kept, start - stripped, start, true);
-      const position = this.#base + start;
-      if (closing) {
-        const node = this.#boundaries[i]!;
-        this.#closeUntil(node, position, stripped);
-        this.#boundaries.length = i;
-        this.#lineBefore = before.other;
-      } else {
-        const parent = this.#boundaries.at(-1)!;
-        this.#closeUntil(parent, position, stripped);
-        this.#openPart(parent, this.#base + end);
-        this.#lineBefore = before.other;
-      }
-      if (octets[end - 1] === lf) {
-        this.#lines++;
-        this.#previousOctet = lf;
-      } else this.#previousOctet = octets[end - 1]!;
-      if (!closing) this.#nodes.at(-1)!.lines = this.#lines;
-      return true;
+    const whole = octets[end - 1] === lf || end - start < maxDelimiterLineOctets;
+    const i = this.#boundaries.find(octets, start, textEnd, whole);
+    if (i < 0) return false;
+    const { closing } = this.#boundaries;
+    if (!closing && this.#nodes.length >= maxParts) return false;
+    const stripped = this.#lineBefore === before.text ? this.#lineEndSize : 0;
+    if (this.#inHeader) this.#headerEnd(octets, kept, start - stripped, start, true);
+    const position = this.#base + start;
+    if (closing) {
+      this.#closeUntil(this.#multiparts[i]!, position, stripped);
+      this.#boundaries.truncate(i);
+      this.#multiparts.length = i;
+      this.#lineBefore = before.other;
+    } else {
+      const parent = this.#multiparts.at(-1)!;
+      this.#closeUntil(parent, position, stripped);
+      this.#openPart(parent, this.#base + end);
+      this.#lineBefore = before.other;
     }
-    return false;
+    if (octets[end - 1] === lf) {
+      this.#lines++;
+      this.#previousOctet = lf;
+    } else this.#previousOctet = octets[end - 1]!;
+    if (!closing) this.#nodes.at(-1)!.lines = this.#lines;
+    return true;
   }
 
   #openPart(parent: number, position: number): void {
@@ -276,7 +265,10 @@ export class MessageScanner {
     node.lines = this.#lines;
     if (node.kind === partKind.multipart) {
       if (node.depth >= maxDepth) this.#formatter.plainText(node);
-      else if (!cut) this.#boundaries.push(index);
+      else if (!cut && node.boundary !== undefined) {
+        this.#boundaries.push(node.boundary);
+        this.#multiparts.push(index);
+      }
     } else if (node.kind === partKind.message) {
       if (node.depth >= maxDepth || this.#nodes.length >= maxParts) node.kind = partKind.leaf;
       else {
@@ -309,7 +301,7 @@ export class MessageScanner {
   /** The message has ended, perhaps in the middle of things. */
   #atEnd(octets: Uint8Array, end: number): void {
     this.#endHeaders(octets);
-    const innermost = this.#boundaries.at(-1);
+    const innermost = this.#multiparts.at(-1);
     if (innermost !== undefined && innermost === this.#open.at(-1) && this.#nodes[innermost]!.children.length === 0) {
       // A multipart without any delimiter has one empty part, so that its structure has a form.
       this.#openPart(innermost, end);
