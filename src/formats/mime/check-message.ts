@@ -60,8 +60,8 @@ export class MessageChecker {
         }
         break;
       case "cr":
+        // Any line that starts with CR ends the header, as in Cyrus.
         this.#state = "body";
-        if (c !== lf) this.#invalid ||= false;
         break;
       case "name":
         this.#nameOctet(c);
