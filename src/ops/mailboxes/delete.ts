@@ -130,16 +130,17 @@ export function* deleteUser(context: VerbContext, inbox: MboxName, forGood: bool
   const owner = ownerOfName(inbox) as UserId;
   const root = tx.entry(inbox);
   const { from, to } = childRange(keyOf(inbox));
+  const atOnce = tx.slice(ENTRIES_A_SLICE);
   let intent = 0;
   let after = from;
   for (;;) {
-    const entries = readEntries(tx.db, after, to, ENTRIES_A_SLICE);
+    const entries = readEntries(tx.db, after, to, atOnce);
     if (intent !== 0 && !areFree(tx, entries)) {
       yield;
       continue;
     }
     for (const entry of entries) if (!isTombstone(entry)) removeOne(context, entry, forGood);
-    if (entries.length < ENTRIES_A_SLICE) break;
+    if (entries.length < atOnce) break;
     after = keyOf(entries.at(-1)!.name);
     if (intent === 0 && root?.mbox !== undefined) {
       intent = beginTreeWork(tx, root.mbox, { kind: "deleteUser", inbox, forGood, caller });

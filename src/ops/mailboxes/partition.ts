@@ -18,9 +18,10 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
   tx.lock(mbox);
   tx.onFailure((again) => again.unlock(mbox));
   const end = blockId(mbox, lastUid, HOT_SPAN);
+  const atOnce = tx.slice(BLOCKS_A_SLICE);
   for (let from = blockId(mbox, 0, HOT_SPAN); from <= end; ) {
     const sql = "SELECT id, rows FROM hot WHERE id>=? AND id<=? ORDER BY id LIMIT ?";
-    const blocks = tx.db.all(sql, from, end, BLOCKS_A_SLICE);
+    const blocks = tx.db.all(sql, from, end, atOnce);
     for (const [id, rows] of blocks) {
       const hot = HotBlock.decode(rows as Uint8Array);
       for (let index = 0; index < hot.count; index++) {
@@ -28,7 +29,7 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
       }
       from = (id as number) + 1;
     }
-    if (blocks.length < BLOCKS_A_SLICE) break;
+    if (blocks.length < atOnce) break;
     yield;
   }
   const { header } = tx.mailbox(mbox);

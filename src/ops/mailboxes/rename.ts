@@ -148,15 +148,16 @@ export function* renameTree(context: VerbContext, from: MboxName, to: MboxName):
   let root = tx.entry(to);
   if (old && !isPlaceholder(old)) root = moveOne(old);
   const { from: first, to: end } = childRange(keyOf(from));
+  const atOnce = tx.slice(ENTRIES_A_SLICE);
   let intent = 0;
   for (let after = first; ; ) {
-    const entries = readEntries(tx.db, after, end, ENTRIES_A_SLICE);
+    const entries = readEntries(tx.db, after, end, atOnce);
     if (intent !== 0 && !areFree(tx, entries)) {
       yield;
       continue;
     }
     for (const entry of entries) if (!isTombstone(entry)) moveOne(entry);
-    if (entries.length < ENTRIES_A_SLICE) break;
+    if (entries.length < atOnce) break;
     after = keyOf(entries.at(-1)!.name);
     if (intent === 0 && root?.mbox !== undefined) {
       intent = beginTreeWork(tx, root.mbox, { kind: "rename", from, to, caller });

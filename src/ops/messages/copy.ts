@@ -46,7 +46,7 @@ export const copy: Verb<CopyArgs, CopyResult> = {
     const copying = prepare(context, args, Right.read);
     const { uids, target } = copying;
     if (uids.length === 0) return copying.result([]);
-    if (uids.length <= SLICE_ROWS) {
+    if (uids.length <= context.tx.slice(SLICE_ROWS)) {
       const first = context.tx.mailbox(target.mbox).header.lastUid + 1;
       uids.forEach((uid, n) => copying.copyOne(uid, first + n));
       copying.finish();
@@ -61,9 +61,10 @@ function* copyInSlices(context: VerbContext, copying: Copying): Generator<void, 
   const { uids, target } = copying;
   const first = tx.mailbox(target.mbox).header.lastUid + 1;
   const last = first + uids.length - 1;
+  const sliceRows = tx.slice(SLICE_ROWS);
   const intent = beginHidden(tx, { mbox: target.mbox, first, last });
   for (let n = 0; n < uids.length; n++) {
-    if (n > 0 && n % SLICE_ROWS === 0) {
+    if (n > 0 && n % sliceRows === 0) {
       do yield;
       while (tx.isBusy(copying.source.mbox));
     }
@@ -88,14 +89,15 @@ function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, 
   const { uids, source, target } = copying;
   const moved: number[] = [];
   const placed: number[] = [];
-  for (let n = 0; n < uids.length; n += SLICE_ROWS) {
+  const sliceRows = tx.slice(SLICE_ROWS);
+  for (let n = 0; n < uids.length; n += sliceRows) {
     if (n > 0) {
       do yield;
       while (tx.isBusy(source.mbox) || tx.isBusy(target.mbox));
       if (!tx.entryByUniqueId(source.uniqueId) || !tx.entryByUniqueId(target.uniqueId)) refuse("mailboxNonexistent");
     }
     // Another session may have expunged or moved some of them between slices: what is gone is not moved twice.
-    const live = uids.slice(n, n + SLICE_ROWS).filter((uid) => copying.isLive(uid));
+    const live = uids.slice(n, n + sliceRows).filter((uid) => copying.isLive(uid));
     const first = tx.mailbox(target.mbox).header.lastUid + 1;
     live.forEach((uid, k) => copying.copyOne(uid, first + k));
     for (let k = 0; k < live.length; k++) placed.push(first + k);

@@ -62,7 +62,7 @@ export function expungeSlice(
   const writer = tx.mailbox(box.mbox);
   if (required === Flag.deleted && writer.header.deleted === 0) return undefined;
   const before = gone.length;
-  const { next } = writer.expunge(uids, from, SLICE_ROWS, required, gone);
+  const { next } = writer.expunge(uids, from, tx.slice(SLICE_ROWS), required, gone);
   for (const uid of gone.slice(before)) {
     if (rules.config.expunge_mode === "immediate") tx.doom(box.uniqueId, box.partition, uid, tx.now + GRACE_SECONDS);
     context.audit("expunge", { mailbox: box.name, uniqueid: box.uniqueId, uid, modseq: writer.header.highestModseq });

@@ -6,6 +6,7 @@ import { namesOfUserBits } from "./flags.ts";
 const SLICE_ROWS = 500;
 
 export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Generator<void, void, void> {
+  const sliceRows = tx.slice(SLICE_ROWS);
   for (;;) {
     const reading = tx.mailbox(fromMbox);
     const writing = tx.mailbox(toMbox);
@@ -13,7 +14,7 @@ export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Gene
     const target = messageBoxOf(tx, toMbox);
     const live: number[] = [];
     reading.walkHot([{ first: 1, last: reading.header.lastUid }], 1, Number.MAX_SAFE_INTEGER, (block, index) => {
-      if (live.length < SLICE_ROWS && (block.flags(index) & Flag.expunged) === 0) live.push(block.uid(index));
+      if (live.length < sliceRows && (block.flags(index) & Flag.expunged) === 0) live.push(block.uid(index));
     });
     if (live.length === 0) return;
     for (const uid of live) {

@@ -66,7 +66,7 @@ function* slices(
 
 function step({ tx }: VerbContext, box: MessageBox, uids: readonly UidRange[], from: number, change: FlagChange): Step {
   const refused: number[] = [];
-  const { next } = tx.mailbox(box.mbox).storeFlags(uids, from, SLICE_ROWS, change, refused);
+  const { next } = tx.mailbox(box.mbox).storeFlags(uids, from, tx.slice(SLICE_ROWS), change, refused);
   return { next, refused };
 }
 

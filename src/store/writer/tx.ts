@@ -30,6 +30,8 @@ export interface StoreSettings {
   /** `conversations: yes`: modseqs of all mailboxes of an owner come from one counter. */
   readonly conversations: boolean;
   readonly deletedPrefix: string;
+  /** Tests make slices smaller by this factor, so that small work takes several. Default 1. */
+  readonly sliceScale?: number;
 }
 
 /** Thrown when a mailbox is in the hands of a verb that runs in slices; the engine runs the verb again later. */
@@ -305,6 +307,11 @@ export class Tx implements WriterContext {
     const { undo } = this;
     this.undo = undefined;
     return undo;
+  }
+
+  /** How much one slice of a verb may take on, of what is `most` rows, blocks or entries in production. */
+  slice(most: number): number {
+    return Math.max(1, Math.round(most * (this.settings.sliceScale ?? 1)));
   }
 
   // ---- counters ----------------------------------------------------------------------------------------------------
