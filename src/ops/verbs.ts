@@ -3,6 +3,7 @@ import type { IntentHandler, RefusalData, Tx, VerbFunction } from "../store/inde
 import type { Caller } from "./acl/index.ts";
 import { MailError } from "./errors.ts";
 import { mailboxIntents, mailboxRules, mailboxVerbFunctions, mailboxVerbs } from "./mailboxes/index.ts";
+import { maintenanceVerbs } from "./maintenance/verbs.ts";
 import { append } from "./messages/append.ts";
 import { claimRecent } from "./messages/claim-recent.ts";
 import { copy, move } from "./messages/copy.ts";
@@ -23,7 +24,7 @@ const messageVerbs = {
   "messages.store-flags": storeFlags,
 };
 
-export interface Verbs extends Readonly<typeof messageVerbs> {
+export interface Verbs extends Readonly<typeof messageVerbs>, Readonly<typeof maintenanceVerbs> {
   readonly "mailboxes.create": typeof mailboxVerbs.create;
   readonly "mailboxes.delete": typeof mailboxVerbs.delete;
   readonly "mailboxes.rename": typeof mailboxVerbs.rename;
@@ -38,7 +39,7 @@ export type VerbName = keyof Verbs;
 /** The table as the group engine wants it. */
 export function verbTable(rules: Rules): ReadonlyMap<string, VerbFunction> {
   const table = mailboxVerbFunctions(mailboxRules(rules.config, { moveAllMessages }));
-  for (const [name, verb] of Object.entries(messageVerbs)) {
+  for (const [name, verb] of Object.entries({ ...messageVerbs, ...maintenanceVerbs })) {
     const { run } = verb as Verb<unknown, unknown>;
     table.set(name, (tx: Tx, args, octets, caller) => run(new VerbContext(tx, rules, caller as Caller), args, octets));
   }
