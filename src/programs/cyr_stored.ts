@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     {
       submit: (request) => writer.submit(request),
       storedAnswer: (client, id) => writer.storedAnswer(client, id),
+      takeOver: (client, id, answer) => writer.takeOver(client, id, answer),
       forgetClient: (client) => writer.forgetClient(client),
       settle: () => writer.settle(),
       status: () => ({

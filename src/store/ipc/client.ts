@@ -29,6 +29,12 @@ interface Waiting {
   readonly deadline: number;
 }
 
+/** Settle and status: asked again after a reconnect. */
+interface Control {
+  readonly kind: "settle" | "status";
+  readonly resolve: (answer: object | undefined) => void;
+}
+
 const RECONNECT_MILLISECONDS = 50;
 const UNAVAILABLE: Answer = { refusal: { code: "storeUnavailable" } };
 
@@ -36,7 +42,7 @@ export class StoreClient {
   private readonly options: StoreClientOptions;
   private readonly client = randomBytes(8).toString("hex");
   private readonly waiting = new Map<number, Waiting>();
-  private readonly settling = new Map<number, (answer: object | undefined) => void>();
+  private readonly controls = new Map<number, Control>();
   private readonly listeners = new Map<UniqueId, Set<ChangeListener>>();
   private socket: Socket | undefined;
   private connected = false;
@@ -108,12 +114,15 @@ export class StoreClient {
     if (socket) queueMicrotask(() => socket.end());
     for (const { resolve } of this.waiting.values()) resolve(UNAVAILABLE);
     this.waiting.clear();
+    for (const { resolve } of this.controls.values()) resolve(undefined);
+    this.controls.clear();
   }
 
   private control(kind: "settle" | "status"): Promise<object | undefined> {
+    if (this.closed) return Promise.resolve(undefined);
     const id = this.nextId++;
     return new Promise((resolve) => {
-      this.settling.set(id, resolve);
+      this.controls.set(id, { kind, resolve });
       this.say({ t: kind, id });
     });
   }
@@ -151,6 +160,7 @@ export class StoreClient {
         encodeFrame({ t: "hello", client: this.client, watch: [...this.listeners.keys()] } satisfies ClientFrame),
       );
       for (const item of this.waiting.values()) this.write(this.everConnected ? item.resend() : item.frames);
+      for (const [id, { kind }] of this.controls) this.write(encodeFrame({ t: kind, id } satisfies ClientFrame));
       if (this.everConnected) this.options.onReconnect?.();
       this.everConnected = true;
     });
@@ -169,8 +179,6 @@ export class StoreClient {
   private lost(): void {
     this.connected = false;
     this.queue = [];
-    for (const resolve of this.settling.values()) resolve(undefined);
-    this.settling.clear();
     if (!this.closed) this.armRetry();
   }
 
@@ -202,8 +210,8 @@ export class StoreClient {
       }
       if (frame.l) this.options.onListChange?.();
     } else {
-      this.settling.get(frame.id)?.(frame.a);
-      this.settling.delete(frame.id);
+      this.controls.get(frame.id)?.resolve(frame.a);
+      this.controls.delete(frame.id);
     }
   }
 }

@@ -86,8 +86,11 @@ function checkLength(length: number): void {
 function decodeFrame(octets: Buffer): Frame {
   const textLength = octets.readUInt32LE(0);
   if (4 + textLength > octets.length) throw new FrameError("frame shorter than its JSON");
-  const json = JSON.parse(octets.toString("utf8", 4, 4 + textLength)) as Record<string, unknown>;
+  const json = parseObject(octets.toString("utf8", 4, 4 + textLength));
   const lengths = (json["o"] ?? []) as number[];
+  if (!Array.isArray(lengths) || !lengths.every((length) => Number.isInteger(length) && length >= 0)) {
+    throw new FrameError("lengths of attachments are no numbers");
+  }
   const parts: Uint8Array[] = [];
   let at = 4 + textLength;
   for (const length of lengths) {
@@ -96,4 +99,15 @@ function decodeFrame(octets: Buffer): Frame {
   }
   if (at !== octets.length) throw new FrameError("attachments do not fill the frame");
   return { json, octets: parts };
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new FrameError("frame without JSON", { cause: error });
+  }
+  if (typeof json !== "object" || json === null) throw new FrameError("frame whose JSON is no object");
+  return json as Record<string, unknown>;
 }

@@ -11,6 +11,7 @@ import { encodeFrame, type Frame, FrameReader } from "./frames.ts";
 export interface WriterPort {
   submit(request: WriteRequest): void;
   storedAnswer(client: string, id: number): Answer | undefined;
+  takeOver(client: string, id: number, answer: WriteRequest["answer"]): boolean;
   forgetClient(client: string): void;
   settle(): Promise<void>;
   status(): object;
@@ -173,6 +174,7 @@ export class WriterServer {
         connection.send({ t: "answer", id, a: stored });
         return;
       }
+      if (this.port.takeOver(connection.client, id, (a) => connection.send({ t: "answer", id, a }))) return;
     }
     this.port.submit({
       client: connection.client,

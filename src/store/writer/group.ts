@@ -60,7 +60,7 @@ const GROUP_OCTETS = 4 << 20;
 const MAX_PENDING_FILES = 20_000;
 
 interface Job {
-  readonly request: WriteRequest;
+  request: WriteRequest;
   slices: Generator<void, unknown, void> | undefined;
   /** What takes back the committed slices of a verb that fails later; see Tx.onFailure. */
   undo: ((tx: Tx) => void) | undefined;
@@ -115,6 +115,18 @@ export class GroupEngine {
     queue.push({ request, slices: undefined, undo: undefined });
     this.waiting += 1;
     this.schedule();
+  }
+
+  /**
+   * The request is asked again, over another connection: when the first asking has not been answered yet, its answer goes to the new one.
+   * False: it is not known here, and must be run or has been answered before.
+   */
+  takeOver(client: string, id: number, answer: WriteRequest["answer"]): boolean {
+    const isIt = ({ request }: Job): boolean => request.client === client && request.id === id;
+    const job = this.queues.get(client)?.find(isIt) ?? this.parked.find(isIt);
+    if (!job) return false;
+    job.request = { ...job.request, answer };
+    return true;
   }
 
   /** The file thread has made everything up to `seq` durable, removed doomed files and written header files: their rows go with the next group. */

@@ -105,6 +105,11 @@ export class StoreWriter {
     if (!this.options.threads) this.engine.runNow();
   }
 
+  /** See GroupEngine.takeOver. */
+  takeOver(client: string, id: number, answer: WriteRequest["answer"]): boolean {
+    return this.engine.takeOver(client, id, answer);
+  }
+
   /** Answers given to a client's request of this id by an earlier life of the writer, if still kept. */
   storedAnswer(
     client: string,
