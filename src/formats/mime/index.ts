@@ -1,8 +1,8 @@
 /** Messages as octets: scanning, the cache record, header fields, sections, decoding. Pure; see README.md. */
-export * from "./addresses.ts";
+export { type Address, parseAddresses, unspecifiedDomain } from "./addresses.ts";
 export { type BaseSubject, baseSubject } from "./base-subject.ts";
 export { charsetDecoder, decodeText } from "./charset.ts";
-export * from "./check-message.ts";
+export { type CheckOptions, checkMessage, MessageChecker, type MessageFault, munge8bit } from "./check-message.ts";
 export { type ParsedDate, parseDate } from "./date.ts";
 export { decodeExtendedValue, decodeWords } from "./encoded-words.ts";
 export { cacheEnvelope, type Envelope, type SortKeys, sortKeys } from "./envelope.ts";

@@ -1,17 +1,11 @@
 /** Reads one header: of a message (for ENVELOPE, and the text that threads need) or of a part (for BODYSTRUCTURE). */
-import { AddressFormatter, AddressReader } from "./addresses.ts";
-import {
-  Cursor,
-  Parameters,
-  readContentType,
-  readEncoding,
-  writeDisposition,
-  writeLanguages,
-  writeParameters,
-} from "./content-headers.ts";
+import { AddressReader } from "./address-reader.ts";
+import { AddressFormatter } from "./addresses.ts";
+import { readContentType, readEncoding, writeDisposition, writeLanguages } from "./content-headers.ts";
 import { type FieldReader, fieldNameHash } from "./header-fields.ts";
 import { maxBoundaryOctets, maxStructureOctets } from "./limits.ts";
 import { OctetWriter } from "./octet-writer.ts";
+import { Cursor, Parameters, writeParameters } from "./parameters.ts";
 import type { PartNode } from "./part.ts";
 import { encodings, partKind } from "./record.ts";
 
