@@ -1,5 +1,6 @@
 /** cyr_imapd's inside in this process, on a loopback port. Start two on one store for sessions of different workers. */
 import { type AddressInfo, createServer } from "node:net";
+import { Mail } from "../../src/ops/index.ts";
 import { prepareImap } from "../../src/protocols/imap/index.ts";
 import { parseServiceOptions, startWorker } from "../../src/server/worker/index.ts";
 import type { WorkerOptions } from "../../src/server/worker/index.ts";
@@ -16,7 +17,7 @@ export async function startImapServer(
   overrides: Partial<WorkerOptions> = {},
 ): Promise<ImapServer> {
   const { config, log } = store;
-  const mail = store.newMail();
+  const mail = new Mail(config);
   const program = {
     program: "cyr_imapd",
     ownFlags: "sp:Nq",

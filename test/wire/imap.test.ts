@@ -1,0 +1,21 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import { Stage } from "./runner.ts";
+import { parseTranscript } from "./transcript.ts";
+
+const directory = join(import.meta.dirname, "imap");
+const wanted = process.env["WIRE"];
+
+for (const file of readdirSync(directory).toSorted()) {
+  if (!file.endsWith(".txt") || (wanted !== undefined && file !== `${wanted}.txt`)) continue;
+  const transcript = parseTranscript(readFileSync(join(directory, file), "utf8"));
+  suite(file, () => {
+    let stage: Stage;
+    before(async () => {
+      stage = await Stage.open(transcript);
+    });
+    after(() => stage.close());
+    for (const one of transcript.cases) test(`${one.name} (${file}:${one.line})`, () => stage.play(one));
+  });
+}
