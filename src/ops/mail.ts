@@ -82,7 +82,8 @@ export class Mail {
   /** See CallerMail.ask. */
   async ask(verb: string, args: unknown, caller: Caller, octets: readonly Uint8Array[]): Promise<unknown> {
     const answer = await this.client.ask(verb, args, caller, octets);
-    if ("result" in answer) return answer.result;
+    // A verb without a result crosses the socket as an answer without one.
+    if (!("refusal" in answer)) return answer.result;
     const { code, detail } = answer.refusal;
     throw new MailError(isMailErrorCode(code) ? code : "internalError", detail);
   }
