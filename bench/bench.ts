@@ -2,9 +2,9 @@
  * The benchmark: the same work on Pasargad, Cyrus and Dovecot, interleaved; README.md says what and how.
  *
  *   npm run bench -- [--quick] [--scale F] [--rounds N] [--seconds S] [--servers a,b] [--work x,y] [--goals]
- *                    [--no-syncs] [--refill] [--json FILE]
+ *                    [--no-syncs] [--refill] [--json FILE] [--keep]
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
 import { parseArgs } from "node:util";
 import { type FillName, startFilled } from "./fill.ts";
@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
     "no-syncs": { type: "boolean", default: false },
     refill: { type: "boolean", default: false },
     json: { type: "string" },
+    keep: { type: "boolean", default: false },
   },
 });
 const factor = Number(options.scale ?? (options.quick ? 0.01 : 1));
@@ -167,7 +168,11 @@ function gather(): Results {
 }
 
 async function stopAll(): Promise<void> {
-  for (const { server } of started.splice(0)) await server.stop();
+  for (const { server } of started.splice(0)) {
+    await server.stop();
+    // Several gigabytes after a full run; what is wanted again stands in the archive of filled spools.
+    if (!options.keep) rmSync(server.dir, { recursive: true, force: true });
+  }
   restoreLimits();
 }
 

@@ -39,7 +39,7 @@ function kind(name: ServerName, setup: DovecotSetup): ServerKind {
         configuration:
           setup === "stock"
             ? "Maildir, stock services, a process per connection"
-            : "sdbox, login and mail processes used again, IDLE hibernation after 2 s",
+            : "sdbox, login and mail processes used again (20 sessions each), IDLE hibernation after 2 s",
         imapPort: dovecot.imapPort,
         lmtpPort: dovecot.lmtpPort,
         password: dovecot.password,

@@ -14,7 +14,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** "stock": Maildir, and processes as Debian's package has them. "tuned": sdbox, login and mail processes that are
- * used again, and sessions in IDLE that are moved out of their process after two seconds. */
+ * used again and hold up to twenty sessions, and sessions in IDLE that are moved out of them after two seconds. */
 export type DovecotSetup = "stock" | "tuned";
 
 export interface DovecotOptions {
