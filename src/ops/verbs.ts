@@ -25,9 +25,11 @@ const messageVerbs = {
 };
 
 export interface Verbs extends Readonly<typeof messageVerbs>, Readonly<typeof maintenanceVerbs> {
+  readonly "mailboxes.autocreate": typeof mailboxVerbs.autocreate;
   readonly "mailboxes.create": typeof mailboxVerbs.create;
   readonly "mailboxes.delete": typeof mailboxVerbs.delete;
   readonly "mailboxes.rename": typeof mailboxVerbs.rename;
+  readonly "mailboxes.set-special-use": typeof mailboxVerbs.setSpecialUse;
   readonly "mailboxes.subscribe": typeof mailboxVerbs.subscribe;
   readonly "mailboxes.unsubscribe": typeof mailboxVerbs.unsubscribe;
   readonly "acl.set": typeof mailboxVerbs.setAcl;
