@@ -1,3 +1,11 @@
+export { parseDuration } from "./duration.ts";
+export {
+  type ExpiryCounts,
+  type ExpiryOptions,
+  expireMailboxes,
+  removeDeletedMailboxes,
+  removeTombstones,
+} from "./expiry-run.ts";
 export { countedUse, isSameUse, type QuotaUsed } from "./fix-quota.ts";
 export { quotasAsJson, quotaTable } from "./quota-report.ts";
 export { hasMessages, MaintenanceReader } from "./reader.ts";

@@ -1,0 +1,158 @@
+/** cyr_expire: removes what has had its time: expunged messages, deleted mailboxes, entries of deliver.db, unused flags. */
+import type { Log } from "../base/log.ts";
+import { FlagError, type Flags, getopt } from "../config/getopt.ts";
+import type { Config } from "../config/index.ts";
+import type { MboxName } from "../formats/ids.ts";
+import {
+  expireMailboxes,
+  type ExpiryOptions,
+  parseDuration,
+  removeDeletedMailboxes,
+  removeTombstones,
+  type Tools,
+} from "../ops/maintenance/index.ts";
+import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { openTools } from "./support/open-tools.ts";
+import { pruneDeliveries } from "./support/prune-deliveries.ts";
+
+const name = "expire";
+const usage = `Expire messages and perform related maintenance tasks.
+
+usage: cyr_expire [OPTIONS] {mailbox...}
+
+Options:
+  -A, <archive-duration>
+  -D, <delete-duration>
+  -E, <expire-duration>
+  -X, <expunge-duration>
+  -C, <config-file>
+  -p, <mailbox-prefix>
+  -t, drop unused user flags
+  -u, <userid>
+  -a, skip annotation lookup
+  -c, do not expire conversations
+  -v, verbose
+  -x, do not expire messages
+  -h, help
+
+ At least one of -A -D -E -X -t must be given. A duration is a number, decimal
+ fractions allowed, and d, h, m or s for days, hours, minutes, seconds; days
+ without a letter.`;
+
+const durations = ["A", "D", "E", "X"] as const;
+type Durations = Readonly<Record<(typeof durations)[number], number | undefined>>;
+
+class UsageError extends Error {}
+
+function parseFlags(): { flags: Flags; seconds: Durations } {
+  let flags: Flags;
+  try {
+    flags = getopt(process.argv.slice(2), "C:A:D:E:X:p:u:tvacxh");
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    throw new UsageError(`cyr_expire: ${error.message}\n${usage}`);
+  }
+  if (flags.last("h") !== undefined) throw new UsageError(usage);
+  const seconds: Record<(typeof durations)[number], number | undefined> = {
+    A: undefined,
+    D: undefined,
+    E: undefined,
+    X: undefined,
+  };
+  for (const letter of durations) {
+    const text = flags.last(letter);
+    if (text === undefined) continue;
+    seconds[letter] = parseDuration(text);
+    if (seconds[letter] === undefined) {
+      throw new UsageError(`cyr_expire: "${text}" is no duration (-${letter})\n${usage}`);
+    }
+  }
+  const isAsked = durations.some((letter) => seconds[letter] !== undefined) || flags.last("t") !== undefined;
+  if (!isAsked) throw new UsageError(usage);
+  if (flags.last("p") !== undefined && flags.last("u") !== undefined) {
+    throw new UsageError(`cyr_expire: -p and -u exclude each other\n${usage}`);
+  }
+  return { flags, seconds };
+}
+
+/** Of -p and -u. @throws UsageError for what can be no mailbox */
+function topOf(tools: Tools, flags: Flags): MboxName | undefined {
+  const prefix = flags.last("p") ?? flags.words[0];
+  const user = flags.last("u");
+  if (prefix === undefined && user === undefined) return undefined;
+  const top = user === undefined ? tools.internal(prefix!) : tools.inbox(user);
+  if (top === undefined)
+    throw new UsageError(`cyr_expire: "${user ?? prefix}" is no name of a ${user === undefined ? "mailbox" : "user"}`);
+  return top;
+}
+
+/** Says a line to syslog and, with -v, to stderr, where an empty line follows. */
+type Say = (text: string) => void;
+
+async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, config: Config): Promise<number> {
+  const given = (letter: string): boolean => flags.last(letter) !== undefined;
+  const say: Say = (text) => {
+    log.notice(text);
+    if (given("v")) console.error(`\n${text}`);
+  };
+  let failed = false;
+  let stopped = false;
+  for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => (stopped = true));
+  const now = Math.floor(Date.now() / 1000);
+  const options: ExpiryOptions = {
+    expire: seconds.E,
+    remove: seconds.X,
+    deleted: seconds.D,
+    dropFlags: given("t"),
+    noExpire: given("x"),
+    ignoreAnnotations: given("a"),
+    top: topOf(tools, flags),
+    now,
+    stop: () => stopped,
+    problem: (mailbox, error) => {
+      failed = true;
+      const text = error instanceof Error ? error.message : String(error);
+      log.err(`cannot expire ${mailbox}: ${text}`);
+      console.error(`${tools.external(mailbox)}: ${text}`);
+    },
+  };
+  if (seconds.A !== undefined && !config.archive_enabled) {
+    log.info("cyr_expire -A: archive_enabled is off, nothing to do");
+    if (given("v")) console.error("archive_enabled is off, nothing to archive");
+  }
+  if (seconds.E !== undefined || seconds.X !== undefined || given("t")) {
+    const counts = await expireMailboxes(tools, options);
+    const { expired, removed, messages, mailboxes } = counts;
+    say(`Expired ${expired} and expunged ${removed} out of ${messages} messages from ${mailboxes} mailboxes`);
+    if (counts.droppedFlags > 0) say(`Expunged ${counts.droppedFlags} user flags`);
+  }
+  if (seconds.D !== undefined)
+    say(`Removed ${await removeDeletedMailboxes(tools, seconds.D, options)} deleted mailboxes`);
+  if (seconds.E !== undefined || seconds.X !== undefined) {
+    for (const tombstone of await removeTombstones(tools, now)) {
+      log.notice(`Removing stale tombstone for ${tombstone}`);
+      if (given("v")) console.error(`Removing stale tombstone for ${tools.external(tombstone)}`);
+    }
+  }
+  if (seconds.E !== undefined) await pruneDeliveries(config, seconds.E, say);
+  return failed ? exitCode.tempFail : exitCode.ok;
+}
+
+async function main(): Promise<number> {
+  try {
+    const { flags, seconds } = parseFlags();
+    const { config, log } = startProgram(name, flags.last("C"));
+    const tools = openTools(config, log, name);
+    try {
+      return await run(tools, flags, seconds, log, config);
+    } finally {
+      await tools.close();
+    }
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(error.message);
+    return exitCode.usage;
+  }
+}
+
+process.exitCode = await main();
