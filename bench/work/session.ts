@@ -80,13 +80,15 @@ const million: Work = {
       phases: {
         create: { commands: ["CREATE Million", "SELECT INBOX"], operations: 1 },
         copy: { commands: ["COPY 1:* Million"], operations: 1 },
-        count: { commands: ["STATUS Million (MESSAGES)"], operations: 1 },
+        count: { commands: ["SELECT Million", "FETCH 1:* (UID)"], operations: 1 },
       },
     } as const;
     await withLoad(fill, async (load) => {
       // A second round finds the mailbox there and fails to create it: nothing to fill then.
       const created = await load.run("create", once);
       if (created.failures === 0) await load.run("copy", { seconds: 3_600, operations: copies });
+      const { replies } = await load.run("count", once);
+      if (replies["FETCH"] !== copies * scale.bigMailbox) throw new Error(`there are ${replies["FETCH"]} messages`);
     });
     await server.quiesce();
     const job = {
