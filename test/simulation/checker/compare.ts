@@ -1,10 +1,20 @@
 /** A recovered store against what was acknowledged, and what was in flight when the power went. */
 import type { Action } from "../workload/actions.ts";
+import { type InFlight, isTreeWork } from "../workload/progress.ts";
 import { atoms, Expected, foretell, type ExpectedMailbox, type ExpectedMessage } from "../workload/expected.ts";
 import type { Observed, ObservedMailbox, ObservedMessage } from "./observed.ts";
 
-/** Sets of in-flight changes that are tried before giving up: 2^10. */
-const maximumInFlight = 10;
+/** Ways of having taken place that are tried before giving up. */
+const maximumTries = 20_000;
+/** In more orders than that in which they began are so many changes tried. */
+const maximumPermuted = 4;
+
+/** How one change in flight may have left the store: untouched, or one of some outcomes. */
+interface Change {
+  /** Empty: it must have taken place as a whole, as recovery finishes it. */
+  readonly ways: readonly Action[];
+  readonly action: Action;
+}
 
 /**
  * What of the acknowledged is missing or different, and what is there that nobody asked for; empty: nothing. Actions in flight
@@ -13,20 +23,19 @@ const maximumInFlight = 10;
  */
 export function compareStore(
   acknowledged: Expected,
-  inFlight: readonly Action[],
+  inFlight: readonly InFlight[],
   observed: Observed,
   settled?: (expected: Expected) => void,
 ): string[] {
-  const changes = inFlight.flatMap(atoms);
-  if (changes.length > maximumInFlight) throw new Error(`${changes.length} changes in flight: too many to try`);
+  const changes = inFlight.flatMap(({ action, begun }): Change[] =>
+    begun && isTreeWork(action) ? [{ action, ways: [] }] : atoms(action).map((ways) => ({ action, ways })),
+  );
   let best: string[] | undefined;
-  for (const chosen of candidateSets(changes.length)) {
+  let tries = 0;
+  for (const chosen of candidates(changes)) {
+    if (++tries > maximumTries) break;
     const expected = new Expected(acknowledged);
-    for (const [i, change] of changes.entries()) {
-      if (!chosen(i)) continue;
-      const outcome = foretell(expected, change);
-      if (outcome) expected.apply(change, outcome);
-    }
+    for (const apply of chosen) apply(expected);
     const problems = difference(expected, observed);
     if (problems.length === 0) {
       settled?.(adopt(expected, observed));
@@ -37,10 +46,46 @@ export function compareStore(
   return [...best!, ...(changes.length > 0 ? [`(in flight: ${JSON.stringify(inFlight)})`] : [])];
 }
 
-/** First the likely sets (nothing; the first n in order), then all. */
-function* candidateSets(n: number): Generator<(i: number) => boolean> {
-  for (let prefix = 0; prefix <= n; prefix++) yield (i) => i < prefix;
-  for (let bits = 0; bits < 1 << n; bits++) yield (i) => ((bits >> i) & 1) === 1;
+type Apply = (expected: Expected) => void;
+
+/** First the likely ones (nothing; the first n in order), then all, then all in other orders. */
+function* candidates(changes: readonly Change[]): Generator<readonly Apply[]> {
+  const wholes = changes.map(({ action, ways }) => (ways.length === 0 ? complete(action) : take(ways.at(-1)!)));
+  const must = (i: number): boolean => changes[i]!.ways.length === 0;
+  for (let prefix = 0; prefix <= changes.length; prefix++) yield wholes.filter((_, i) => i < prefix || must(i));
+  const orders = changes.length <= maximumPermuted ? permutations(changes) : [changes];
+  for (const order of orders) yield* choices(order);
+}
+function* choices(changes: readonly Change[], at = 0): Generator<Apply[]> {
+  const change = changes[at];
+  if (!change) {
+    yield [];
+    return;
+  }
+  const ways = change.ways.length === 0 ? [complete(change.action)] : [undefined, ...change.ways.map(take)];
+  for (const way of ways) for (const rest of choices(changes, at + 1)) yield way ? [way, ...rest] : rest;
+}
+function* permutations(changes: readonly Change[]): Generator<readonly Change[]> {
+  if (changes.length <= 1) {
+    yield changes;
+    return;
+  }
+  for (const [i, first] of changes.entries())
+    for (const rest of permutations(changes.toSpliced(i, 1))) yield [first, ...rest];
+}
+
+function take(action: Action): Apply {
+  return (expected) => {
+    const outcome = foretell(expected, action);
+    if (outcome) expected.apply(action, outcome);
+  };
+}
+/** The rest of work on a tree. */
+function complete(action: Action): Apply {
+  return (expected) => {
+    if (action.verb === "rename") expected.apply(action, { ok: true });
+    else take(action)(expected);
+  };
 }
 
 function difference(expected: Expected, observed: Observed): string[] {
@@ -50,8 +95,17 @@ function difference(expected: Expected, observed: Observed): string[] {
     if (!found) problems.push(`${name}: the mailbox is lost (${mailbox.messages.size} messages)`);
     else problems.push(...mailboxDifference(mailbox, found).map((problem) => `${name}: ${problem}`));
   }
-  for (const [name, { messages }] of observed.mailboxes)
-    if (!expected.mailboxes.has(name)) problems.push(`${name}: exists, with ${messages.size} messages, unasked`);
+  const kept = new Map<string, ObservedMailbox>();
+  for (const [name, found] of observed.mailboxes) {
+    const deleted = name.startsWith("DELETED.") && expected.deleted.get(found.uniqueid);
+    if (deleted) {
+      kept.set(found.uniqueid, found);
+      problems.push(...mailboxDifference(deleted.mailbox, found).map((problem) => `${name}: ${problem}`));
+    } else if (!expected.mailboxes.has(name))
+      problems.push(`${name}: exists, with ${found.messages.size} messages, unasked`);
+  }
+  for (const [uniqueid, { mailbox, certain }] of expected.deleted)
+    if (certain && !kept.has(uniqueid)) problems.push(`${mailbox.name}: deleted, and not kept below DELETED`);
   for (const [root, limitOctets] of expected.quotas) {
     const found = observed.quotas.get(root)?.limitOctets;
     if (found !== limitOctets) problems.push(`quota root ${root}: limit is ${found}, was set to ${limitOctets}`);
@@ -71,6 +125,8 @@ function mailboxDifference(expected: ExpectedMailbox, found: ObservedMailbox): s
     problems.push(`uniqueid is ${found.uniqueid}, was ${expected.uniqueid}`);
   if (expected.uidvalidity !== undefined && expected.uidvalidity !== found.uidvalidity)
     problems.push(`uidvalidity is ${found.uidvalidity}, was ${expected.uidvalidity}`);
+  if (expected.acl !== undefined && found.acl !== undefined && expected.acl !== found.acl)
+    problems.push(`ACL is ${found.acl}, was ${expected.acl}`);
   if (found.lastUid < expected.lastUid)
     problems.push(`last uid went back from ${expected.lastUid} to ${found.lastUid}`);
   if (found.highestModseq < expected.highestModseq)
@@ -103,12 +159,16 @@ function messageDifference(expected: ExpectedMessage, found: ObservedMessage): s
 function adopt(expected: Expected, observed: Observed): Expected {
   const adopted = new Expected(expected);
   for (const [name, mailbox] of expected.mailboxes) {
-    const { uniqueid, uidvalidity, lastUid, highestModseq, messages: found } = observed.mailboxes.get(name)!;
+    const { uniqueid, uidvalidity, acl, lastUid, highestModseq, messages: found } = observed.mailboxes.get(name)!;
     const messages = new Map(
       [...mailbox.messages].map(([uid, message]) => [uid, { ...message, modseq: found.get(uid)!.modseq }]),
     );
-    adopted.mailboxes.set(name, { ...mailbox, uniqueid, uidvalidity, lastUid, highestModseq, messages });
+    adopted.mailboxes.set(name, { ...mailbox, uniqueid, uidvalidity, acl, lastUid, highestModseq, messages });
     for (const [uid, { digest }] of messages) adopted.everStored.set(`${uniqueid} ${uid}`, digest);
   }
+  const there = new Set([...observed.mailboxes.values()].map(({ uniqueid }) => uniqueid));
+  for (const [uniqueid, { mailbox }] of adopted.deleted)
+    if (there.has(uniqueid)) adopted.deleted.set(uniqueid, { mailbox, certain: true });
+    else adopted.deleted.delete(uniqueid);
   return adopted;
 }

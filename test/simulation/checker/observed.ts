@@ -26,6 +26,7 @@ export interface ObservedMailbox {
   readonly name: string;
   readonly uniqueid: string;
   readonly uidvalidity: number;
+  readonly acl?: string;
   readonly lastUid: number;
   readonly highestModseq: number;
   readonly messages: ReadonlyMap<number, ObservedMessage>;

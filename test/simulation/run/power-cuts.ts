@@ -7,9 +7,9 @@ import { chooseCuts } from "../disk/cuts.ts";
 import { DiskModel, treeDigest, type DiskOptions } from "../disk/disk-model.ts";
 import { materialise } from "../disk/tree.ts";
 import { Random } from "../random.ts";
-import type { Action } from "../workload/actions.ts";
+import type { Action, Outcome } from "../workload/actions.ts";
 import type { Expected } from "../workload/expected.ts";
-import { Progress, reportLine } from "../workload/progress.ts";
+import { type InFlight, Progress, reportLine } from "../workload/progress.ts";
 import { defaultScript, Script } from "../workload/script.ts";
 import type { Subject } from "../workload/subject.ts";
 import { keepRecording } from "./keep.ts";
@@ -112,7 +112,7 @@ function checkBoth(
   subject: Subject,
   directory: string,
   expected: Expected,
-  inFlight: readonly Action[],
+  inFlight: readonly InFlight[],
   settled?: (expected: Expected) => void,
 ): string[] {
   const observed = subject.observe(directory);
@@ -121,7 +121,7 @@ function checkBoth(
 
 /** A recovered store must go on: uids, modseqs and uidvalidities ascend from what was acknowledged before the cut. */
 async function secondLife(subject: Subject, directory: string, expected: Expected, random: Random): Promise<string[]> {
-  const script = new Script(random, { ...defaultScript, verbs: subject.verbs }, 1_000_000);
+  const script = new Script(random, { ...defaultScript, ...subject.script }, 1_000_000);
   const progress = new Progress(expected);
   const store = await subject.open(directory);
   const appendToEach = [...expected.mailboxes.keys()].map(
@@ -136,7 +136,8 @@ async function secondLife(subject: Subject, directory: string, expected: Expecte
   let id = 0;
   const run = async (action: Action): Promise<void> => {
     progress.take(reportLine("B", ++id, action));
-    progress.take(reportLine("A", id, await store.run(action)));
+    const part = (outcome: Outcome): void => progress.take(reportLine("C", id, outcome));
+    progress.take(reportLine("A", id, await store.run(action, part)));
   };
   for (const action of appendToEach) await run(action);
   for (let i = 0; i < 5; i++) await run(script.next(progress.expected));

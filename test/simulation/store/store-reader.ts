@@ -23,6 +23,7 @@ interface ListRow {
   readonly mbox: number;
   readonly uidvalidity: number;
   readonly acl: string;
+  readonly partition: string;
 }
 interface MailboxRow {
   readonly mbox: number;
@@ -51,10 +52,11 @@ interface HotBlockRow {
   readonly rows: Uint8Array;
 }
 
-export function readStore(databasePath: string, spool: string): Observed {
+/** @param spools partition name to directory */
+export function readStore(databasePath: string, spools: ReadonlyMap<string, string>): Observed {
   const database = new DatabaseSync(databasePath, { readOnly: true });
   try {
-    return new Reader(database, spool).read();
+    return new Reader(database, spools).read();
   } finally {
     database.close();
   }
@@ -75,15 +77,15 @@ function isWhole(text: string): boolean {
 
 class Reader {
   private readonly database: DatabaseSync;
-  private readonly spool: string;
+  private readonly spools: ReadonlyMap<string, string>;
   private readonly problems: string[] = [];
   /** Message files that rows account for. */
   private readonly files = new Set<string>();
   private readonly guids = new Set<string>();
 
-  constructor(database: DatabaseSync, spool: string) {
+  constructor(database: DatabaseSync, spools: ReadonlyMap<string, string>) {
     this.database = database;
-    this.spool = spool;
+    this.spools = spools;
   }
   private all<T>(sql: string, ...values: (string | number)[]): T[] {
     return this.database.prepare(sql).all(...values) as T[];
@@ -140,7 +142,7 @@ class Reader {
       }
       if (record.uid > row.last_uid) this.problems.push(`${name} uid ${record.uid}: a hidden row is left`);
       this.guids.add(`${row.owner} ${fixed.guid} ${row.mbox} ${record.uid}`);
-      const path = this.directory(row.uniqueid, `${record.uid}.`);
+      const path = this.path(entry, `${record.uid}.`);
       this.files.add(path);
       if (record.expunged) continue;
       this.checkSuffix(name, record, fixed);
@@ -170,6 +172,7 @@ class Reader {
       name,
       uniqueid: row.uniqueid,
       uidvalidity: row.uidvalidity,
+      acl: entry.acl,
       lastUid: row.last_uid,
       highestModseq: row.highestmodseq,
       messages,
@@ -212,11 +215,11 @@ class Reader {
     if (hot.dateDigits !== date.length || hot.suffixCrc !== crc32(`) ${date} ${cold.guid}`))
       this.problems.push(`${name} uid ${hot.uid}: the kept end of the sync CRC's text differs`);
   }
-  private directory(uniqueid: string, file: string): string {
-    return join(this.spool, "uuid", uniqueid[0]!, uniqueid[1]!, uniqueid, file);
+  private path({ uniqueid, partition }: ListRow, file: string): string {
+    return join(this.spools.get(partition)!, "uuid", uniqueid[0]!, uniqueid[1]!, uniqueid, file);
   }
   private checkHeaderFile(name: string, entry: ListRow, table: readonly (string | null)[]): void {
-    const path = this.directory(entry.uniqueid, "pasargad.header");
+    const path = this.path(entry, "pasargad.header");
     if (!existsSync(path)) {
       this.problems.push(`${name}: there is no header file`);
       return;
@@ -258,14 +261,16 @@ class Reader {
   }
   /** Files that belong to no row would come back to life with a later message of their uid. */
   private checkFiles(): void {
-    const known = new Set(
-      this.all<{ uniqueid: string }>("SELECT uniqueid FROM mailbox").map(({ uniqueid }) => uniqueid),
-    );
-    const base = join(this.spool, "uuid");
+    for (const [partition, spool] of this.spools) this.checkFilesOf(partition, join(spool, "uuid"));
+  }
+  private checkFilesOf(partition: string, base: string): void {
+    const rows = this.all<ListRow>("SELECT * FROM list WHERE mbox NOTNULL AND partition = ?", partition);
+    const known = new Set(rows.map(({ uniqueid }) => uniqueid));
     for (const x of existsSync(base) ? readdirSync(base) : [])
       for (const y of readdirSync(join(base, x)))
         for (const uniqueid of readdirSync(join(base, x, y))) {
-          if (!known.has(uniqueid)) this.problems.push(`the directory of ${uniqueid} is left, which is no mailbox`);
+          if (!known.has(uniqueid))
+            this.problems.push(`the directory of ${uniqueid} is left, which is no mailbox of ${partition}`);
           else
             for (const file of readdirSync(join(base, x, y, uniqueid)))
               if (/^\d+\.$/.test(file) && !this.files.has(join(base, x, y, uniqueid, file)))

@@ -7,17 +7,24 @@ import type { ShimRule } from "../record/shim.ts";
 import { injectOne } from "../run/inject.ts";
 import { powerCuts } from "../run/power-cuts.ts";
 import { recordRun } from "../run/record-run.ts";
-import { subject } from "./store-subject.ts";
+import { storeSubject } from "./store-subject.ts";
 
 const scratch = scratchDirectory("store");
 after(() => rmSync(scratch, { recursive: true, force: true }));
 const subjectModule = resolve(import.meta.dirname, "store-subject.ts");
 const state = join(scratch, "state");
 
-/** 300 power cuts: one filesystem for all, and the spool on one of its own. */
-for (const [seed, mounts] of [[1, []] as const, [2, ["spool"]] as const, [3, []] as const])
-  test(`the store survives every power cut, seed ${seed}`, async () => {
+/** 300 power cuts: one filesystem for all, and the partitions on their own. */
+const runs = [
+  [1, "delayed", []],
+  [2, "immediate", ["spool", "spool2"]],
+  [3, "mixed", ["spool"]],
+] as const;
+for (const [seed, variant, mounts] of runs)
+  test(`the store survives every power cut, seed ${seed}, ${variant}`, async (t) => {
+    const subject = storeSubject(variant);
     const recording = await recordRun({
+      environment: { SIM_VARIANT: variant },
       directory: scratch,
       subject: subjectModule,
       seed,
@@ -26,10 +33,15 @@ for (const [seed, mounts] of [[1, []] as const, [2, ["spool"]] as const, [3, []]
     });
     assert.equal(recording.restarts, 0, recording.stderr);
     const report = await powerCuts(recording, { subject, seed, states: 100, directory: state, disk: { mounts } });
+    const { states, distinct, secondLives, acknowledged, failures } = report;
+    t.diagnostic(
+      `${states} states, ${distinct} distinct, ${secondLives} second lives, ${acknowledged} acknowledged, ${failures.length} lost`,
+    );
     assert.deepEqual(report.failures, []);
     assert.ok(report.distinct > 50, `only ${report.distinct} different states`);
   });
 
+const subject = storeSubject("delayed");
 const injections: readonly (readonly [string, ...ShimRule[]])[] = [
   ["the sync of a commit fails", { action: "fail", calls: ["fsync"], path: "*-wal", nth: 12, error: "EIO" }],
   ["the log cannot be written", { action: "fail", calls: ["write"], path: "*-wal", nth: 60, error: "EIO" }],

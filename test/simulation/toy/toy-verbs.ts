@@ -83,6 +83,9 @@ export class ToyVerbs {
         return { ok: true };
       case "housekeeping":
         return { ok: true };
+      case "acl":
+      case "relocate":
+        throw new Refusal("not here");
     }
   }
 

@@ -6,7 +6,13 @@ export interface MessageSpec {
   readonly sizeOctets: number;
 }
 export type Action =
-  | { readonly verb: "create"; readonly name: string }
+  | {
+      readonly verb: "create";
+      readonly name: string;
+      readonly partition?: string;
+      /** Missing parents are made as well. */
+      readonly parents?: boolean;
+    }
   | AppendAction
   /** One message to the inboxes of several users: stored once, linked. */
   | { readonly verb: "deliver"; readonly to: readonly string[]; readonly message: MessageSpec }
@@ -16,12 +22,31 @@ export type Action =
       readonly uids: readonly number[];
       readonly add: readonly string[];
       readonly remove: readonly string[];
+      /** Each message on its own, in order of uids. */
+      readonly sliced?: boolean;
     }
-  | { readonly verb: "copy" | "move"; readonly from: string; readonly uids: readonly number[]; readonly to: string }
-  | { readonly verb: "expunge"; readonly name: string; readonly uids: readonly number[] }
+  | {
+      readonly verb: "copy" | "move";
+      readonly from: string;
+      readonly uids: readonly number[];
+      readonly to: string;
+      readonly sliced?: boolean;
+    }
+  | {
+      readonly verb: "expunge";
+      readonly name: string;
+      readonly uids: readonly number[];
+      /** Of those only the ones with \Deleted. */
+      readonly onlyDeleted?: boolean;
+      readonly sliced?: boolean;
+    }
   /** With everything below the name. */
-  | { readonly verb: "rename"; readonly from: string; readonly to: string }
+  | { readonly verb: "rename"; readonly from: string; readonly to: string; readonly parents?: boolean }
+  /** Of a user's inbox: with everything below. */
   | { readonly verb: "delete"; readonly name: string }
+  | { readonly verb: "acl"; readonly name: string; readonly identifier: string; readonly rights: string }
+  /** To another partition. */
+  | { readonly verb: "relocate"; readonly name: string; readonly partition: string }
   | { readonly verb: "quota"; readonly root: string; readonly limitOctets: number }
   /** Time for work that the store does on its own: checkpoint, files, unlinking. Changes nothing that a user sees. */
   | { readonly verb: "housekeeping"; readonly what: "checkpoint" | "expire" };
@@ -39,6 +64,11 @@ export interface MailboxAnswer {
   readonly name: string;
   readonly uniqueid: string | undefined;
   readonly uidvalidity: number | undefined;
+  readonly acl?: string | undefined;
+  /** rename: the name before. */
+  readonly from?: string;
+  /** delete: whether it lives on below DELETED. */
+  readonly kept?: boolean | undefined;
 }
 /** One message stored: append, and each recipient of deliver. */
 export interface StoredAnswer {
@@ -63,6 +93,9 @@ export type Outcome =
   | { readonly ok: false; readonly refused: string }
   | {
       readonly ok: true;
+      /** Everything that it did has been told before, part by part. */
+      readonly closed?: true;
+      readonly acl?: string;
       /** append: one; deliver: one for each name in `to`, null for a refused one. */
       readonly stored?: readonly (StoredAnswer | null)[];
       /** copy, move: the new messages, in order of their uids. */
@@ -71,7 +104,7 @@ export type Outcome =
       readonly changed?: readonly ChangedAnswer[];
       /** move: highestmodseq of the source mailbox afterwards. */
       readonly sourceModseq?: number | undefined;
-      /** create, rename: the mailboxes with their new names. */
+      /** create, rename: the mailboxes with their new names; delete: those that are gone. */
       readonly mailboxes?: readonly MailboxAnswer[];
     };
 

@@ -8,7 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { compareStore } from "../checker/compare.ts";
 import { checkConsistency } from "../checker/consistency.ts";
 import { Random } from "../random.ts";
-import type { Action } from "./actions.ts";
+import type { Action, Outcome } from "./actions.ts";
 import { cannotOpenCode, storeFailedCode } from "./exit-codes.ts";
 import type { Expected } from "./expected.ts";
 import { Progress, reportLine } from "./progress.ts";
@@ -55,7 +55,8 @@ async function ask(store: OpenStore, reports: Reports, action: Action): Promise<
   const id = ++reports.lastId;
   reports.add(reportLine("B", id, action));
   try {
-    reports.add(reportLine("A", id, await store.run(action)));
+    const part = (outcome: Outcome): void => reports.add(reportLine("C", id, outcome));
+    reports.add(reportLine("A", id, await store.run(action, part)));
     return true;
   } catch (error) {
     reports.add(reportLine("X", id));
@@ -88,7 +89,7 @@ async function main(options: ChildOptions): Promise<number> {
     console.error(`opening: ${error instanceof Error ? error.stack : String(error)}`);
     return cannotOpenCode;
   }
-  const scriptOptions = { ...defaultScript, verbs: subject.verbs, ...options.script };
+  const scriptOptions = { ...defaultScript, ...subject.script, ...options.script };
   const script = new Script(new Random(seed, 100 + restarts), scriptOptions, reports.lastId * 10);
   const queue = script.opening.filter(({ name }) => !reports.progress.expected.mailboxes.has(name));
   let left = options.actions - reports.lastId;

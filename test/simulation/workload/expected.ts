@@ -5,6 +5,7 @@ import {
   type Action,
   type ChangedAnswer,
   type CopiedAnswer,
+  type MailboxAnswer,
   type MessageSpec,
   type Outcome,
   type StoredAnswer,
@@ -25,6 +26,8 @@ export interface ExpectedMailbox {
   /** Undefined: the creation was in flight. */
   readonly uniqueid: string | undefined;
   readonly uidvalidity: number | undefined;
+  /** Undefined: not known. */
+  readonly acl?: string | undefined;
   readonly lastUid: number;
   readonly highestModseq: number;
   readonly messages: ReadonlyMap<number, ExpectedMessage>;
@@ -39,13 +42,27 @@ export function messageDigest(spec: MessageSpec): string {
   return digest;
 }
 
+type MailboxJson = Omit<ExpectedMailbox, "messages"> & {
+  readonly messages: readonly (readonly [
+    number,
+    Omit<ExpectedMessage, "flags"> & { readonly flags: readonly string[] },
+  ])[];
+};
+function mailboxToJson(mailbox: ExpectedMailbox): MailboxJson {
+  const messages = [...mailbox.messages].map(
+    ([uid, message]) => [uid, { ...message, flags: [...message.flags] }] as const,
+  );
+  return { ...mailbox, messages };
+}
+function mailboxFromJson({ messages, ...mailbox }: MailboxJson): ExpectedMailbox {
+  // JSON drops fields that are undefined.
+  const map = new Map(messages.map(([uid, message]) => [uid, { ...message, flags: new Set(message.flags) }]));
+  return { ...mailbox, messages: map };
+}
+
 interface ExpectedJson {
-  readonly mailboxes: readonly (Omit<ExpectedMailbox, "messages"> & {
-    readonly messages: readonly (readonly [
-      number,
-      Omit<ExpectedMessage, "flags"> & { readonly flags: readonly string[] },
-    ])[];
-  })[];
+  readonly mailboxes: readonly MailboxJson[];
+  readonly deleted: readonly (readonly [string, { readonly mailbox: MailboxJson; readonly certain: boolean }])[];
   readonly quotas: readonly (readonly [string, number])[];
   readonly everStored: readonly (readonly [string, string])[];
   readonly uidvalidities: readonly (readonly [string, number])[];
@@ -55,6 +72,8 @@ interface ExpectedJson {
 /** Mailboxes are never changed in place, so a copy of the whole is a copy of one map. */
 export class Expected {
   readonly mailboxes: Map<string, ExpectedMailbox>;
+  /** By uniqueid: deleted ones that are kept below DELETED; not certain: or gone for good. */
+  readonly deleted: Map<string, { readonly mailbox: ExpectedMailbox; readonly certain: boolean }>;
   readonly quotas: Map<string, number>;
   /** Everything ever acknowledged, for "no uid reused with other content": `uniqueid uid` to digest. */
   readonly everStored: Map<string, string>;
@@ -65,6 +84,7 @@ export class Expected {
 
   constructor(from?: Expected) {
     this.mailboxes = new Map(from?.mailboxes);
+    this.deleted = new Map(from?.deleted);
     this.quotas = new Map(from?.quotas);
     this.everStored = new Map(from?.everStored);
     this.uidvalidities = new Map(from?.uidvalidities);
@@ -74,10 +94,11 @@ export class Expected {
   /** As JSON values, to be written to the log. */
   toJSON(): ExpectedJson {
     return {
-      mailboxes: [...this.mailboxes.values()].map((mailbox) => ({
-        ...mailbox,
-        messages: [...mailbox.messages].map(([uid, message]) => [uid, { ...message, flags: [...message.flags] }]),
-      })),
+      mailboxes: [...this.mailboxes.values()].map(mailboxToJson),
+      deleted: [...this.deleted].map(([id, { mailbox, certain }]) => [
+        id,
+        { mailbox: mailboxToJson(mailbox), certain },
+      ]),
       quotas: [...this.quotas],
       everStored: [...this.everStored],
       uidvalidities: [...this.uidvalidities],
@@ -86,11 +107,9 @@ export class Expected {
   }
   static fromJSON(json: ExpectedJson): Expected {
     const expected = new Expected();
-    for (const { messages, ...mailbox } of json.mailboxes) {
-      const map = new Map(messages.map(([uid, message]) => [uid, { ...message, flags: new Set(message.flags) }]));
-      // JSON drops fields that are undefined.
-      expected.mailboxes.set(mailbox.name, { ...mailbox, messages: map as ExpectedMailbox["messages"] });
-    }
+    for (const mailbox of json.mailboxes) expected.mailboxes.set(mailbox.name, mailboxFromJson(mailbox));
+    for (const [id, { mailbox, certain }] of json.deleted)
+      expected.deleted.set(id, { mailbox: mailboxFromJson(mailbox), certain });
     for (const [root, limit] of json.quotas) expected.quotas.set(root, limit);
     for (const [key, digest] of json.everStored) expected.everStored.set(key, digest);
     for (const [name, uidvalidity] of json.uidvalidities) expected.uidvalidities.set(name, uidvalidity);
@@ -101,14 +120,13 @@ export class Expected {
   /** Takes an acknowledged action. */
   apply(action: Action, outcome: Outcome): void {
     if (!outcome.ok) return;
+    if (outcome.closed) {
+      if (action.verb === "rename") this.renameQuotas(action.from, action.to);
+      return;
+    }
     switch (action.verb) {
       case "create":
-        for (const { name, uniqueid, uidvalidity } of outcome.mailboxes ?? []) {
-          const before = this.uidvalidities.get(name) ?? 0;
-          if (uidvalidity !== undefined && uidvalidity <= before && !this.mailboxes.has(name))
-            this.problems.push(`${name} made again with uidvalidity ${uidvalidity}, had ${before}`);
-          this.put({ name, uniqueid, uidvalidity, lastUid: 0, highestModseq: 0, messages: new Map() });
-        }
+        for (const mailbox of outcome.mailboxes ?? []) this.create(mailbox);
         return;
       case "append":
         this.store(action.name, action.message, action.flags, action.internaldate, outcome.stored?.[0]);
@@ -138,7 +156,15 @@ export class Expected {
         this.rename(action.from, action.to, outcome);
         return;
       case "delete":
-        this.mailboxes.delete(action.name);
+        if (!outcome.mailboxes) this.mailboxes.delete(action.name);
+        for (const { name, kept } of outcome.mailboxes ?? []) this.delete(name, kept);
+        return;
+      case "acl": {
+        const mailbox = this.mailboxes.get(action.name);
+        if (mailbox) this.put({ ...mailbox, acl: outcome.acl });
+        return;
+      }
+      case "relocate":
         return;
       case "quota":
         this.quotas.set(action.root, action.limitOctets);
@@ -148,6 +174,20 @@ export class Expected {
     }
   }
 
+  private create({ name, uniqueid, uidvalidity, acl }: MailboxAnswer): void {
+    const before = this.uidvalidities.get(name) ?? 0;
+    if (uidvalidity !== undefined && uidvalidity <= before && !this.mailboxes.has(name))
+      this.problems.push(`${name} made again with uidvalidity ${uidvalidity}, had ${before}`);
+    this.put({ name, uniqueid, uidvalidity, acl, lastUid: 0, highestModseq: 0, messages: new Map() });
+  }
+  private delete(name: string, kept: boolean | undefined): void {
+    const mailbox = this.mailboxes.get(name);
+    if (!mailbox) this.problems.push(`${name} was deleted, which does not exist`);
+    else if (kept !== false && mailbox.uniqueid !== undefined)
+      this.deleted.set(mailbox.uniqueid, { mailbox, certain: kept === true });
+    this.mailboxes.delete(name);
+    this.quotas.delete(name);
+  }
   private put(mailbox: ExpectedMailbox): void {
     this.mailboxes.set(mailbox.name, mailbox);
     const known = this.uidvalidities.get(mailbox.name) ?? 0;
@@ -190,7 +230,7 @@ export class Expected {
       this.problems.push(`${name} gave out modseq ${modseq} after ${highestModseq}`);
   }
   private changeFlags(
-    { name, uids, add, remove }: Extract<Action, { verb: "flags" }>,
+    { name, uids, add, remove, sliced }: Extract<Action, { verb: "flags" }>,
     changed: readonly ChangedAnswer[],
   ): void {
     const mailbox = this.mailboxes.get(name);
@@ -198,7 +238,7 @@ export class Expected {
     const messages = new Map(mailbox.messages);
     for (const uid of uids) {
       const message = messages.get(uid);
-      if (!message) continue;
+      if (!message || (sliced && !changed.some((one) => one.uid === uid))) continue;
       const flags = new Set([...message.flags, ...add].filter((flag) => !remove.includes(flag)));
       messages.set(uid, { ...message, flags });
     }
@@ -235,7 +275,36 @@ export class Expected {
     }
     this.put({ ...mailbox, messages, highestModseq: highest(mailbox, gone) });
   }
+  private renameQuotas(from: string, to: string): void {
+    for (const [root, limit] of this.quotas) {
+      if (root !== from && !root.startsWith(`${from}.`)) continue;
+      this.quotas.delete(root);
+      this.quotas.set(to + root.slice(from.length), limit);
+    }
+  }
+  /** A part of it: the mailboxes that it names. */
+  private renameSome(answers: readonly MailboxAnswer[]): void {
+    for (const answer of answers) {
+      const mailbox = answer.from === undefined ? undefined : this.mailboxes.get(answer.from);
+      if (!mailbox) {
+        this.create(answer);
+        continue;
+      }
+      const { name, uniqueid, uidvalidity, acl } = answer;
+      if (mailbox.uniqueid !== undefined && uniqueid !== mailbox.uniqueid)
+        this.problems.push(`rename changed the uniqueid of ${name}`);
+      this.mailboxes.delete(mailbox.name);
+      this.put({ ...mailbox, name, uidvalidity, acl });
+    }
+  }
   private rename(from: string, to: string, outcome: Extract<Outcome, { ok: true }>): void {
+    if (outcome.mailboxes?.some((answer) => answer.from !== undefined)) {
+      this.renameSome(outcome.mailboxes);
+      return;
+    }
+    this.renameQuotas(from, to);
+    for (const { name } of outcome.mailboxes ?? [])
+      if (isAbove(name, to)) this.create({ name, uniqueid: undefined, uidvalidity: undefined });
     const answers = new Map(outcome.mailboxes?.map((answer) => [answer.name, answer]));
     for (const mailbox of this.mailboxes.values().toArray()) {
       if (mailbox.name !== from && !mailbox.name.startsWith(`${from}.`)) continue;
@@ -244,7 +313,7 @@ export class Expected {
       const answer = answers.get(name);
       if (answer && mailbox.uniqueid !== undefined && answer.uniqueid !== mailbox.uniqueid)
         this.problems.push(`rename changed the uniqueid of ${name}`);
-      this.put({ ...mailbox, name, uidvalidity: answer?.uidvalidity ?? mailbox.uidvalidity });
+      this.put({ ...mailbox, name, acl: undefined, uidvalidity: answer?.uidvalidity ?? mailbox.uidvalidity });
     }
   }
 }
@@ -264,10 +333,19 @@ function newModseq(
   return { modseq, modseqAtLeast: modseq ?? message.modseqAtLeast };
 }
 
-/** The parts of an action which are atomic on their own: a delivery is one change for each owner. */
-export function atoms(action: Action): Action[] {
-  if (action.verb !== "deliver") return [action];
-  return action.to.map((name) => ({ ...action, to: [name] }));
+function isAbove(parent: string, name: string): boolean {
+  return name.startsWith(`${parent}.`);
+}
+
+/**
+ * The parts of an action which are atomic on their own, each with the ways in which it may have taken place: a delivery is one change for each owner,
+ * a change in slices has reached some uid.
+ */
+export function atoms(action: Action): (readonly Action[])[] {
+  if (action.verb === "deliver") return action.to.map((name) => [{ ...action, to: [name] }]);
+  if ((action.verb === "flags" || action.verb === "move" || action.verb === "expunge") && action.sliced)
+    return [action.uids.map((_, i) => ({ ...action, uids: action.uids.slice(0, i + 1) }))];
+  return [[action]];
 }
 
 /**
@@ -285,7 +363,7 @@ export function foretell(expected: Expected, action: Action): Outcome | undefine
     case "create":
       return has(action.name)
         ? undefined
-        : { ok: true, mailboxes: [{ name: action.name, uniqueid: undefined, uidvalidity: undefined }] };
+        : { ok: true, mailboxes: [...missingParents(expected, action), action.name].map(unknownMailbox) };
     case "append":
       return has(action.name) ? { ok: true, stored: [stored(action.name)] } : undefined;
     case "deliver":
@@ -305,14 +383,42 @@ export function foretell(expected: Expected, action: Action): Outcome | undefine
     case "expunge": {
       const mailbox = expected.mailboxes.get(action.name);
       if (!mailbox) return undefined;
-      const uids = action.uids.filter((uid) => mailbox.messages.has(uid));
+      const deletedOnly = action.verb === "expunge" && action.onlyDeleted;
+      const uids = action.uids.filter((uid) => {
+        const message = mailbox.messages.get(uid);
+        return message && (!deletedOnly || message.flags.has("\\Deleted"));
+      });
       return { ok: true, changed: uids.map((uid) => ({ uid, modseq: undefined })) };
     }
-    case "rename":
-      return has(action.from) && !has(action.to) ? { ok: true } : undefined;
-    case "delete":
-      return has(action.name) ? { ok: true } : undefined;
+    case "rename": {
+      const parents = missingParents(expected, { name: action.to, parents: action.parents ?? false });
+      return has(action.from) && !has(action.to) ? { ok: true, mailboxes: parents.map(unknownMailbox) } : undefined;
+    }
+    case "delete": {
+      const isInbox = action.name.split(".").length === 2;
+      const names = [...expected.mailboxes.keys()].filter(
+        (name) => name === action.name || (isInbox && isAbove(action.name, name)),
+      );
+      return names.length > 0
+        ? { ok: true, mailboxes: names.map((name) => ({ ...unknownMailbox(name), kept: undefined })) }
+        : undefined;
+    }
     default:
       return { ok: true };
   }
+}
+
+function unknownMailbox(name: string): MailboxAnswer {
+  return { name, uniqueid: undefined, uidvalidity: undefined };
+}
+/** The highest first. A user's inbox is never made on the way. */
+function missingParents(expected: Expected, { name, parents }: { name: string; parents?: boolean }): string[] {
+  const missing: string[] = [];
+  if (!parents) return missing;
+  for (let at = name.lastIndexOf("."); at > 0; at = name.lastIndexOf(".", at - 1)) {
+    const parent = name.slice(0, at);
+    if (parent.split(".").length < 3 || expected.mailboxes.has(parent)) break;
+    missing.unshift(parent);
+  }
+  return missing;
 }

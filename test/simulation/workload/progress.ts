@@ -3,11 +3,11 @@ import type { Action, Outcome } from "./actions.ts";
 import { Expected } from "./expected.ts";
 
 /**
- * `B id action`: about to ask. `A id outcome`: answered. `X id`: the store failed, nobody knows. `S 0 model`: the store was
+ * `B id action`: about to ask. `C id outcome`: a part of it is committed. `A id outcome`: answered. `X id`: the store failed, nobody knows. `S 0 model`: the store was
  * opened again and its content explains which of the unknown took place. `P 0 problems`: it did not, something is lost.
  * One line, one write.
  */
-export type ReportKind = "B" | "A" | "X" | "S" | "P";
+export type ReportKind = "B" | "C" | "A" | "X" | "S" | "P";
 export function reportLine(
   kind: ReportKind,
   id: number,
@@ -16,16 +16,23 @@ export function reportLine(
   return `${kind} ${id}${value === undefined ? "" : ` ${JSON.stringify(value)}`}\n`;
 }
 
+/** An action without an answer. */
+export interface InFlight {
+  readonly action: Action;
+  /** Parts of it are committed. Work on a tree is then finished by recovery. */
+  readonly begun: boolean;
+}
+
 export class Progress {
   expected: Expected;
-  private readonly open = new Map<number, Action>();
+  private readonly open = new Map<number, InFlight>();
   acknowledged = 0;
 
   constructor(expected = new Expected()) {
     this.expected = expected;
   }
   /** Actions that began and have no answer, in the order in which they began. */
-  get inFlight(): Action[] {
+  get inFlight(): InFlight[] {
     return [...this.open.values()];
   }
   take(text: string): void {
@@ -37,14 +44,22 @@ export class Progress {
     const value = line.slice(line.indexOf(" ", 2) + 1);
     switch (kind) {
       case "B":
-        this.open.set(id, JSON.parse(value) as Action);
+        this.open.set(id, { action: JSON.parse(value) as Action, begun: false });
         return;
+      case "C": {
+        const { action } = this.opened(id);
+        const part = JSON.parse(value) as Outcome;
+        this.expected.apply(action, part);
+        this.open.set(id, { action: remaining(action, part), begun: true });
+        return;
+      }
       case "A": {
-        const action = this.open.get(id);
-        if (!action) throw new Error(`answer to unknown action ${id}`);
-        this.open.delete(id);
+        const { action, begun } = this.opened(id);
+        const outcome = JSON.parse(value) as Outcome;
         this.acknowledged++;
-        this.expected.apply(action, JSON.parse(value) as Outcome);
+        this.expected.apply(action, outcome);
+        // Work on a tree that failed half way is finished by the next recovery.
+        if (outcome.ok || !begun || !isTreeWork(action)) this.open.delete(id);
         return;
       }
       case "X":
@@ -60,4 +75,20 @@ export class Progress {
         throw new Error(`unknown report: ${line}`);
     }
   }
+  private opened(id: number): InFlight {
+    const open = this.open.get(id);
+    if (!open) throw new Error(`answer to unknown action ${id}`);
+    return open;
+  }
+}
+
+export function isTreeWork({ verb }: Action): boolean {
+  return verb === "rename" || verb === "delete";
+}
+
+/** What is left of an action after a part of it. */
+function remaining(action: Action, part: Outcome): Action {
+  if (!("uids" in action) || !part.ok) return action;
+  const done = new Set([...(part.changed ?? []).map(({ uid }) => uid), ...(part.copied ?? []).map(({ from }) => from)]);
+  return { ...action, uids: action.uids.filter((uid) => !done.has(uid)) };
 }

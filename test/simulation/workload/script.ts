@@ -10,6 +10,18 @@ export interface ScriptOptions {
   /** Upper bound of most messages; one in twenty is up to ten times as large. */
   readonly messageOctets: number;
   readonly verbs?: readonly Action["verb"][] | undefined;
+  /** Missing parents are made with a mailbox. */
+  readonly parents?: boolean;
+  /** Changes of several messages may be cut between them, and EXPUNGE takes only those with \Deleted. */
+  readonly sliced?: boolean;
+  /** Copies and moves stay with their owner, whose \Seen is the message's. */
+  readonly sameOwner?: boolean;
+  /** Whole users are renamed and deleted. */
+  readonly wholeUsers?: boolean;
+  /** Partitions for new mailboxes and moves. */
+  readonly partitions?: readonly string[];
+  /** One message in fifty is so large. */
+  readonly largeOctets?: number;
 }
 export const defaultScript: ScriptOptions = { users: 3, mailboxesPerUser: 3, messageOctets: 3000 };
 
@@ -26,8 +38,18 @@ const weights: readonly (readonly [number, Action["verb"]])[] = [
   [2, "rename"],
   [2, "delete"],
   [2, "quota"],
+  [2, "acl"],
+  [2, "relocate"],
   [4, "housekeeping"],
 ];
+
+const optionalVerbs: ReadonlySet<Action["verb"]> = new Set(["acl", "relocate"]);
+/** Everybody keeps the right to work here. */
+const aclRights = ["lrswipkxtecda", "lrswipkxtecd"];
+
+function ownerOf(name: string): string {
+  return name.split(".")[1]!;
+}
 
 export class Script {
   private readonly random: Random;
@@ -47,7 +69,7 @@ export class Script {
   /** The next action. The names and uids in it were right a moment ago: others in flight may have changed them since. */
   next(expected: Expected): Action {
     const { verbs } = this.options;
-    const allowed = weights.filter(([, verb]) => !verbs || verbs.includes(verb));
+    const allowed = weights.filter(([, verb]) => (verbs ? verbs.includes(verb) : !optionalVerbs.has(verb)));
     for (;;) {
       const action = this.propose(this.random.weighted(allowed), [...expected.mailboxes.values()]);
       if (action) return action;
@@ -56,13 +78,21 @@ export class Script {
 
   private propose(verb: Action["verb"], mailboxes: readonly ExpectedMailbox[]): Action | undefined {
     const { random } = this;
-    if (mailboxes.length === 0) return { verb: "create", name: this.inbox() };
+    const { sliced, sameOwner, parents, partitions } = this.options;
+    const missing = this.opening.filter((inbox) => !mailboxes.some((mailbox) => mailbox.name === inbox.name));
+    if (mailboxes.length === 0 || (missing.length > 0 && random.chance(0.1))) return random.pick(this.opening);
     const { name, messages } = random.pick(mailboxes);
-    const other = random.pick(mailboxes).name;
+    const others = sameOwner ? mailboxes.filter((mailbox) => ownerOf(mailbox.name) === ownerOf(name)) : mailboxes;
+    const other = random.pick(others).name;
     const ordinary = mailboxes.filter((mailbox) => mailbox.name.split(".").length > 2);
     switch (verb) {
       case "create":
-        return { verb, name: this.freshName() };
+        return {
+          verb,
+          name: this.freshName(),
+          ...(parents ? { parents } : {}),
+          ...(partitions && random.chance(0.5) ? { partition: random.pick(partitions) } : {}),
+        };
       case "append":
         return {
           verb,
@@ -74,25 +104,45 @@ export class Script {
       case "deliver":
         return { verb, to: this.recipients(), message: this.message() };
       case "flags":
+        if (sliced && messages.size > 0) {
+          const [add, remove] = random.chance(0.7) ? [this.flags(0.4), []] : [[], this.flags(0.4)];
+          return { verb, name, uids: this.some(messages), add, remove, sliced };
+        }
         return messages.size === 0
           ? undefined
-          : { verb, name, uids: this.some(messages), add: this.flags(0.3), remove: this.flags(0.2) };
+          : {
+              verb,
+              name,
+              uids: this.some(messages),
+              add: this.flags(0.3),
+              remove: this.flags(0.2),
+            };
       case "copy":
       case "move":
         return messages.size === 0 || name === other
           ? undefined
-          : { verb, from: name, uids: this.some(messages), to: other };
+          : { verb, from: name, uids: this.some(messages), to: other, ...(sliced ? { sliced } : {}) };
       case "expunge":
-        return messages.size < 3 ? undefined : { verb, name, uids: this.some(messages) };
+        if (messages.size < 3) return undefined;
+        return { verb, name, uids: this.some(messages), ...(sliced ? { sliced, onlyDeleted: true } : {}) };
       case "rename": {
+        if (this.options.wholeUsers && random.chance(0.3))
+          return { verb, from: this.inbox(), to: `user.v${random.below(3)}` };
         if (ordinary.length === 0) return undefined;
         const [from, to] = [random.pick(ordinary).name, this.freshName()];
-        return to === from || to.startsWith(`${from}.`) ? undefined : { verb, from, to };
+        if (to === from || to.startsWith(`${from}.`)) return undefined;
+        return { verb, from, to, ...(parents ? { parents } : {}) };
       }
       case "delete":
+        if (this.options.wholeUsers && random.chance(0.2))
+          return { verb, name: random.pick(mailboxes).name.split(".", 2).join(".") };
         return ordinary.length < 3 ? undefined : { verb, name: random.pick(ordinary).name };
       case "quota":
         return { verb, root: this.inbox(), limitOctets: 1024 * random.pick([100, 1000, 10_000]) };
+      case "acl":
+        return { verb, name, identifier: random.pick(["bob", "ann", "anyone"]), rights: random.pick(aclRights) };
+      case "relocate":
+        return { verb, name, partition: random.pick(partitions ?? ["default"]) };
       case "housekeeping":
         return { verb, what: random.pick(["checkpoint", "expire"]) };
     }
@@ -109,7 +159,9 @@ export class Script {
     return this.random.shuffle(all).slice(0, this.random.between(1, Math.min(3, all.length)));
   }
   private message(): MessageSpec {
-    const { messageOctets } = this.options;
+    const { messageOctets, largeOctets } = this.options;
+    if (largeOctets !== undefined && this.random.chance(0.02))
+      return { seed: ++this.lastMessage, sizeOctets: this.random.between(largeOctets, largeOctets + 5000) };
     const most = this.random.chance(0.05) ? messageOctets * 10 : messageOctets;
     return { seed: ++this.lastMessage, sizeOctets: this.random.between(220, most) };
   }

@@ -1,13 +1,14 @@
 /** The store under test, as the simulation sees it: one module for each, with a `subject` exported. */
 import type { Observed } from "../checker/observed.ts";
 import type { Action, Outcome } from "./actions.ts";
+import type { ScriptOptions } from "./script.ts";
 
 export interface OpenStore {
   /**
    * Asks for an action. Resolves when the store acknowledges it, in commit order among all that are in flight; a refusal
-   * resolves too. @throws when the store has failed (disk error): whether the action took place is then unknown
+   * resolves too. `part` hears of parts that are committed before the whole is answered, in commit order too. @throws when the store has failed (disk error): whether the action took place is then unknown
    */
-  run(action: Action): Promise<Outcome>;
+  run(action: Action, part: (outcome: Outcome) => void): Promise<Outcome>;
   /** Waits until all work behind acknowledged actions is done (message files written and synced). */
   settle(): Promise<void>;
   close(): Promise<void>;
@@ -22,6 +23,6 @@ export interface Subject {
   inspect?(root: string): string[];
   /** Files below the root that are memory and not disk (the WAL-index). */
   excluded(path: string): boolean;
-  /** Limits the script to what the store can do. Default: all verbs. */
-  readonly verbs?: readonly Action["verb"][];
+  /** What the script may ask of it. */
+  readonly script?: Partial<ScriptOptions>;
 }
