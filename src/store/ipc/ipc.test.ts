@@ -115,12 +115,12 @@ test("a client hears of changes in what it watches, and of nothing else", async 
   const unwatch = client.watch(watched!, (...change) => heard.push(change));
   const change = (uniqueId: UniqueId, modseq: number) => ({ mbox: 1, uniqueId, modseq, firstUid: 3, lastUid: 4 });
   await client.status();
-  server.publish({ mailboxes: [change(other!, 7), change(watched!, 8)], list: false, notes: [] });
+  server.publish({ mailboxes: [change(other!, 7), change(watched!, 8)], list: false, files: false, notes: [] });
   await until(() => heard.length === 1);
   assert.deepEqual(heard, [[8, 3, 4]]);
   unwatch();
   await client.status();
-  server.publish({ mailboxes: [change(watched!, 9)], list: true, notes: [] });
+  server.publish({ mailboxes: [change(watched!, 9)], list: true, files: false, notes: [] });
   await until(() => lists === 1);
   assert.equal(heard.length, 1);
   client.close();

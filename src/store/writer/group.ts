@@ -39,6 +39,8 @@ export interface Changes {
   readonly mailboxes: readonly MailboxChange[];
   /** The mailbox list, ACLs or quota roots changed. */
   readonly list: boolean;
+  /** There are files to write or to remove. */
+  readonly files: boolean;
   /** What verbs left with `Tx.note`, in order. */
   readonly notes: readonly unknown[];
 }
@@ -46,6 +48,8 @@ export interface Changes {
 export interface GroupHooks {
   /** Turns what a verb threw into a refusal; undefined: it is a bug. */
   refusalOf(thrown: unknown): RefusalData | undefined;
+  /** After a commit that left work for the file thread, with the number of pending files given out so far. */
+  filesWanted(lastPendingSeq: number): void;
   /** After each commit that changed something, in commit order, before the group's answers: who asked finds the news already there. */
   published(changes: Changes): void;
   /** The database can no longer be trusted; the process must end. */
@@ -214,6 +218,7 @@ export class GroupEngine {
       this.running = false;
     }
     const changes = tx.takeChanges();
+    if (changes.files) this.hooks.filesWanted(tx.lastPendingSeq);
     if (changes.list || changes.mailboxes.length > 0 || changes.notes.length > 0) this.hooks.published(changes);
     for (const { job, answer } of answers) job.request.answer(answer);
     this.counts.requests += answers.length;
@@ -224,9 +229,9 @@ export class GroupEngine {
   private runJobs(answers: { job: Job; answer: Answer }[], unfinished: Job[]): void {
     const deadline = performance.now() + GROUP_MILLISECONDS;
     let octets = 0;
-    let jobs = 0;
-    while (this.waiting > 0) {
-      const job = this.takeNext();
+    for (;;) {
+      // With nobody else waiting, a verb in slices goes on in the same group: one sync for as many slices as its time allows.
+      const job = this.takeNext() ?? unfinished.shift();
       if (!job) break;
       this.groupJobs.push(job);
       const outcome = this.runSlice(job);
@@ -234,8 +239,7 @@ export class GroupEngine {
       else if (outcome === "more") unfinished.push(job);
       else answers.push({ job, answer: outcome });
       for (const part of job.request.octets) octets += part.length;
-      jobs += 1;
-      if (octets > GROUP_OCTETS || ((jobs & 3) === 0 && performance.now() > deadline)) break;
+      if (octets > GROUP_OCTETS || performance.now() > deadline) break;
     }
   }
 

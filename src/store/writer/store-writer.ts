@@ -38,6 +38,9 @@ export function databasePath(directory: string, shard: number): string {
   return join(directory, `${shard}.db`);
 }
 
+/** So many files, or so long after the first, the file thread is woken. */
+const WAKE_FILES = 200;
+const WAKE_MILLISECONDS = 80;
 /** How long an orderly end waits for files to become durable. */
 const SETTLE_MILLISECONDS = 3_000;
 
@@ -54,6 +57,9 @@ export class StoreWriter {
   private readonly drainWaiters: (() => void)[] = [];
   private fileThreadIdle = true;
   private wakePending = false;
+  private wakeTimer: NodeJS.Timeout | undefined;
+  /** Pending number given out when the thread was woken last. */
+  private wokenAt = 0;
 
   private constructor(options: StoreWriterOptions, lockFd: number, db: Database) {
     this.options = options;
@@ -72,10 +78,8 @@ export class StoreWriter {
     }
     const hooks: GroupHooks = {
       refusalOf: options.refusalOf,
-      published: (changes) => {
-        this.wakeFiles();
-        options.published(changes);
-      },
+      filesWanted: (lastPendingSeq) => this.filesWanted(lastPendingSeq),
+      published: options.published,
       fatal: options.fatal,
     };
     this.engine = new GroupEngine(tx, options.verbs, hooks, options.log);
@@ -204,15 +208,23 @@ export class StoreWriter {
     }
   }
 
+  /** Lets some work come together before the thread is woken: readers find octets in the database meanwhile. */
+  private filesWanted(lastPendingSeq: number): void {
+    if (!this.fileThread) return;
+    if (lastPendingSeq - this.wokenAt >= WAKE_FILES) this.wakeFiles();
+    else this.wakeTimer ??= setTimeout(() => this.wakeFiles(), WAKE_MILLISECONDS);
+  }
+
   /** One message wakes the thread; while it works, it sees what is committed meanwhile by itself. */
   private wakeFiles(): void {
-    if (!this.fileThread) return;
+    clearTimeout(this.wakeTimer);
+    this.wakeTimer = undefined;
+    this.wokenAt = this.engine.lastPendingSeq;
     if (!this.fileThreadIdle) {
       this.wakePending = true;
       return;
     }
     this.wakePending = false;
-    this.fileThreadIdle = false;
     this.tellFiles({ kind: this.drainWaiters.length > 0 ? "drain" : "wake" });
   }
 

@@ -96,6 +96,7 @@ export class Tx implements WriterContext {
   /** Mailboxes changed since the last `takeChanges`. */
   private changedBoxes = new Map<number, MailboxChange>();
   private listChanged = false;
+  private filesWanted = false;
   private readonly writers = new Map<number, MailboxWriter>();
   private readonly touched = new Set<MailboxWriter>();
   private readonly locked = new Map<number, unknown>();
@@ -164,6 +165,7 @@ export class Tx implements WriterContext {
 
   /** Says that the small header file beside the messages is out of date (name, ACL, flag names, quota root, special use). */
   headerFileDue(mbox: number): void {
+    this.filesWanted = true;
     this.db.run("INSERT OR REPLACE INTO header_due(mbox, version) VALUES (?,?)", mbox, this.nextHeaderVersion++);
   }
 
@@ -403,6 +405,7 @@ export class Tx implements WriterContext {
 
   addPending(input: PendingInput): number {
     const seq = this.nextPendingSeq++;
+    this.filesWanted = true;
     this.db.run(
       "INSERT INTO pending(seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
       seq,
@@ -428,6 +431,7 @@ export class Tx implements WriterContext {
 
   /** Has a message file (uid) or a mailbox's whole directory (uid 0) removed, not before `notBefore` (epoch seconds). */
   doom(uniqueId: UniqueId, partition: string, uid: number, notBefore: number): void {
+    this.filesWanted = true;
     const sql = "INSERT INTO doomed(seq, not_before, pending_seq, uniqueid, partition, uid) VALUES (?,?,?,?,?,?)";
     this.db.run(sql, this.nextDoomedSeq++, notBefore, this.lastPendingSeq, uniqueId, partition, uid);
   }
@@ -501,8 +505,10 @@ export class Tx implements WriterContext {
   }
 
   /** What to tell the workers after the commit. */
-  takeChanges(): { mailboxes: MailboxChange[]; list: boolean; notes: unknown[] } {
-    const changes = { mailboxes: [...this.changedBoxes.values()], list: this.listChanged, notes: this.notes };
+  takeChanges(): { mailboxes: MailboxChange[]; list: boolean; files: boolean; notes: unknown[] } {
+    const { listChanged: list, filesWanted: files, notes } = this;
+    const changes = { mailboxes: [...this.changedBoxes.values()], list, files, notes };
+    this.filesWanted = false;
     if (this.notes.length > 0) this.notes = [];
     for (const change of changes.mailboxes) {
       change.modseq = this.writers.get(change.mbox)?.header.highestModseq ?? change.modseq;
