@@ -1,3 +1,6 @@
+export { checkStore, copyDatabase } from "./check-store.ts";
+export { CheckpointReader, type SavedRows } from "./checkpoint/read.ts";
+export { type CheckpointCounts, removeStrayRows, writeCheckpoint } from "./checkpoint/write.ts";
 export { parseDuration } from "./duration.ts";
 export {
   type ExpiryCounts,
