@@ -37,6 +37,8 @@ export class VerbContext {
  */
 export interface Verb<Args, Result> {
   readonly name: string;
+  /** Whether these arguments do no harm when they are run again after a crash that kept the first answer from the asker. Saves a page in each commit. */
+  repeatable?(args: Args): boolean;
   run(context: VerbContext, args: Args, octets: readonly Uint8Array[]): Result | Generator<void, Result, void>;
 }
 

@@ -42,8 +42,10 @@ export type VerbName = keyof Verbs;
 export function verbTable(rules: Rules): ReadonlyMap<string, VerbFunction> {
   const table = mailboxVerbFunctions(mailboxRules(rules.config, { moveAllMessages }));
   for (const [name, verb] of Object.entries({ ...messageVerbs, ...maintenanceVerbs })) {
-    const { run } = verb as Verb<unknown, unknown>;
-    table.set(name, (tx: Tx, args, octets, caller) => run(new VerbContext(tx, rules, caller as Caller), args, octets));
+    const { run, repeatable } = verb as Verb<unknown, unknown>;
+    const call = (tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown): unknown =>
+      run(new VerbContext(tx, rules, caller as Caller), args, octets);
+    table.set(name, repeatable ? Object.assign(call, { repeatable }) : call);
   }
   return table;
 }

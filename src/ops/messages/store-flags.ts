@@ -28,6 +28,7 @@ const SLICE_ROWS = 1_000;
 
 export const storeFlags: Verb<StoreFlagsArgs, StoreFlagsResult> = {
   name: "messages.store-flags",
+  repeatable: ({ unchangedSince }) => unchangedSince === undefined,
   run(context, args) {
     const { box, change, ownSeen, seenMode } = prepare(context, args);
     const uids = normalRanges(args.uids);

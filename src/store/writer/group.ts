@@ -10,8 +10,14 @@ import type { Log } from "../../base/log.ts";
 import type { Finished, HeaderVersion } from "./file-work.ts";
 import { Busy, type MailboxChange, type Tx } from "./tx.ts";
 
+/** A verb that may as well be run twice in a row: its answers need not be kept for a client that asks again. */
+export interface RepeatableVerb {
+  readonly repeatable?: (args: unknown) => boolean;
+}
+
 /** Runs inside the writer. `octets` are the request's attachments. Throws a refusal, which goes back to the asker. */
-export type VerbFunction = (tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown) => unknown;
+export type VerbFunction = ((tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown) => unknown) &
+  RepeatableVerb;
 
 export interface WriteRequest {
   /** Who asks: names the queue that fairness is about, and the owner of stored answers. */
@@ -284,8 +290,8 @@ export class GroupEngine {
   private storeAnswers(answers: readonly { job: Job; answer: Answer }[]): void {
     const byClient = new Map<string, { confirmed: number; answers: [number, Answer][] }>();
     for (const { job, answer } of answers) {
-      const { client, id, confirmed } = job.request;
-      if (id === 0) continue;
+      const { client, id, confirmed, verb, args } = job.request;
+      if (id === 0 || this.verbs.get(verb)?.repeatable?.(args)) continue;
       let kept = byClient.get(client);
       if (!kept) byClient.set(client, (kept = { confirmed: 0, answers: [] }));
       kept.confirmed = Math.max(kept.confirmed, confirmed);
