@@ -7,12 +7,13 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readSync,
-  renameSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -25,10 +26,12 @@ import type { UniqueId } from "../../formats/ids.ts";
 import { writeHeaderFile } from "../blobs/header-file.ts";
 import { cachePath, mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
 import type { Database, Value } from "../database.ts";
+import { blockId } from "../keys.ts";
 import { readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
 import type { PendingRow, PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
+import { HOT_SPAN, HotBlock } from "../records/hot.ts";
 
 /** Rows and octets read from the database at a time. */
 const ROWS_AT_A_TIME = 128;
@@ -83,6 +86,8 @@ export class FileWork {
   private readonly headersDone = new Map<number, number>();
   private readonly doomedDone = new Set<number>();
   private written = 0;
+  /** Names of staged files that have got their second name; they go when that one is durable. */
+  private staged: string[] = [];
 
   /** Opens a descriptor on every partition now: one opened later might miss a write-back error. */
   constructor(db: Database, partitions: ReadonlyMap<string, string>, log: Log) {
@@ -131,6 +136,7 @@ export class FileWork {
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
       this.written = 0;
+      this.staged = [];
       // Everything is done again, also what only removed names.
       this.headers = [];
       this.headersDone.clear();
@@ -138,6 +144,8 @@ export class FileWork {
       this.doomedDone.clear();
       throw error;
     }
+    for (const path of this.staged) unlinkIfThere(path);
+    this.staged = [];
     this.touched.clear();
     this.syncedSeq = this.writtenSeq;
     this.written = 0;
@@ -166,7 +174,8 @@ export class FileWork {
     if (octets) this.inDirectory(directory, () => writeWhole(target, octets));
     else if (source && "staged" in source) {
       const from = stagePath(this.root(pending.partition), source.staged);
-      this.inDirectory(directory, () => renameStaged(from, target, pending.sizeOctets));
+      this.inDirectory(directory, () => linkStaged(from, target, pending.sizeOctets));
+      this.staged.push(from);
     } else if (source) {
       const { link } = source;
       const from = messagePath(this.directory(link.partition, link.uniqueId), link.uid);
@@ -257,7 +266,10 @@ export class FileWork {
       if (this.doomedDone.has(seq as number)) continue;
       const directory = this.directory(partition as string, uniqueId as UniqueId);
       if (uid === 0) {
-        rmSync(directory, { recursive: true, force: true });
+        const entry = readEntryByUniqueId(this.db, uniqueId as UniqueId);
+        // A mailbox that has come back to this partition since lives in it.
+        if (entry?.mbox !== undefined && entry.partition === partition) this.removeStrayFiles(directory, entry.mbox);
+        else rmSync(directory, { recursive: true, force: true });
         this.known.delete(directory);
       } else unlinkIfThere(messagePath(directory, uid as number));
       this.doomedDone.add(seq as number);
@@ -267,6 +279,18 @@ export class FileWork {
       removed += 1;
     }
     return removed;
+  }
+
+  /** Files without a row: of messages that went while the mailbox was on another partition. */
+  private removeStrayFiles(directory: string, mbox: number): void {
+    const names = existsSync(directory) ? readdirSync(directory) : [];
+    for (const name of names) {
+      const uid = /^([1-9]\d*)\.$/.exec(name)?.[1];
+      if (uid === undefined) continue;
+      const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, Number(uid), HOT_SPAN));
+      const isThere = row !== undefined && HotBlock.decode(row[0] as Uint8Array).find(Number(uid)) >= 0;
+      if (!isThere) unlinkIfThere(messagePath(directory, Number(uid)));
+    }
   }
 
   private inDirectory(directory: string, action: () => void): void {
@@ -319,11 +343,15 @@ function createAnew(path: string): number {
   }
 }
 
-function renameStaged(from: string, target: string, sizeOctets: number): void {
+/**
+ * A second name, not a rename: a sync of `stage.` for another message would make the old name's end durable, but not the new directory, and a power cut
+ * would leave neither.
+ */
+function linkStaged(from: string, target: string, sizeOctets: number): void {
   try {
-    renameSync(from, target);
+    linkOrCopy(from, target);
   } catch (error) {
-    // After a crash between the rename and the row's removal the file is already in its place.
+    // After a crash between the removal of the staged name and that of the row the file is already in its place.
     if ((error as NodeJS.ErrnoException).code !== "ENOENT" || sizeOf(target) !== sizeOctets) throw error;
   }
 }
