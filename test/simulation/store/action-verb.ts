@@ -77,6 +77,7 @@ class ActionVerb {
   private readonly tx: Tx;
   private readonly request: ActionRequest;
   private readonly octets: readonly Uint8Array[];
+  private readonly found = new Map<"name" | "from" | "to", MessageBox>();
 
   constructor(table: ReadonlyMap<string, VerbFunction>, tx: Tx, request: ActionRequest, octets: readonly Uint8Array[]) {
     this.table = table;
@@ -87,27 +88,24 @@ class ActionVerb {
 
   *run(): Generator<void, Outcome, void> {
     const { action } = this.request;
+    this.find(action);
     const watcher = this.watcherOf(action);
     watcher.before();
     let result = this.start(action);
     if (isSlices(result)) {
       const slices = result;
+      // From now on it works on the mailboxes that it has found, whatever they are called.
+      if ("uids" in action) this.tell({ ok: true });
+      this.tell(watcher.after(undefined));
       for (;;) {
-        this.tell(watcher.after(undefined));
         // The verb looks itself whether somebody holds its mailboxes; we may not even look at them then.
-        while (watcher.isBusy()) {
-          slices.next();
-          yield;
-        }
-        watcher.before();
+        const isBusy = watcher.isBusy();
+        if (!isBusy) watcher.before();
         const step = slices.next();
-        if (step.done) {
-          result = step.value;
-          break;
-        }
-        this.tell(watcher.after(undefined));
+        result = step.value;
+        if (step.done) break;
+        if (!isBusy) this.tell(watcher.after(undefined));
         yield;
-        if (!watcher.isBusy()) watcher.before();
       }
     }
     this.tell(watcher.after(result));
@@ -115,12 +113,27 @@ class ActionVerb {
   }
 
   private tell(outcome: Outcome | undefined): void {
-    if (!outcome) return;
+    if (!outcome?.ok) return;
     const { id, action } = this.request;
     const targets = action.verb === "deliver" ? action.to : action.verb === "append" ? [action.name] : [];
     const stored = targets.filter((_, i) => outcome.ok && outcome.stored?.[i]);
     const partitions = stored.map((name) => boxOf(this.tx, name).partition);
-    this.tx.note({ actionId: id, outcome, partitions } satisfies ActionNote);
+    const now = this.presentNames();
+    this.tx.note({ actionId: id, outcome: now ? { ...outcome, now } : outcome, partitions } satisfies ActionNote);
+  }
+  private find(action: Action): void {
+    if (!("uids" in action)) return;
+    for (const [field, name] of Object.entries(action))
+      if ((field === "name" || field === "from" || field === "to") && typeof name === "string")
+        this.found.set(field, boxOf(this.tx, name));
+  }
+  /** Where they are called otherwise than in the action. */
+  private presentNames(): Record<string, string> | undefined {
+    const changed = [...this.found].flatMap(([field, { uniqueId, name }]) => {
+      const present = this.tx.entryByUniqueId(uniqueId)?.name ?? name;
+      return present === name ? [] : [[field, present] as const];
+    });
+    return changed.length > 0 ? Object.fromEntries(changed) : undefined;
   }
   private call(verb: string, args: unknown, caller: Caller, octets: readonly Uint8Array[] = []): unknown {
     return this.table.get(verb)!(this.tx, args, octets, caller);
@@ -247,7 +260,7 @@ class ActionVerb {
         return { ok: true, stored };
       }
       case "copy":
-        return result === undefined ? undefined : this.copied(action, result);
+        return result === undefined ? undefined : this.copied(result);
       case "acl":
         return { ok: true, acl: boxOf(tx, action.name).acl };
       case "quota":
@@ -256,10 +269,10 @@ class ActionVerb {
         return undefined;
     }
   }
-  private copied({ to }: Of<"copy" | "move">, result: unknown): Outcome {
+  private copied(result: unknown): Outcome {
     const { source, target } = result as Record<"source" | "target", readonly { first: number; last: number }[]>;
     const targets = uidsOf(target);
-    const writer = this.tx.mailbox(boxOf(this.tx, to).mbox);
+    const writer = this.tx.mailbox(this.found.get("to")!.mbox);
     const copied = uidsOf(source).map((from, i) => ({
       from,
       to: targets[i]!,

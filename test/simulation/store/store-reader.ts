@@ -98,7 +98,7 @@ class Reader {
       const value = Object.values(this.all<Record<string, number>>(`PRAGMA ${pragma}`)[0]!)[0];
       if (value !== expected) this.problems.push(`${pragma} is ${value}`);
     }
-    for (const table of ["pending", "doomed", "header_due", "intent"]) {
+    for (const table of ["pending", "doomed WHERE not_before <= unixepoch()", "header_due", "intent"]) {
       const [row] = this.all<{ n: number }>(`SELECT count(*) AS n FROM ${table}`);
       if (row!.n > 0) this.problems.push(`${row!.n} rows are left in ${table} after recovery`);
     }

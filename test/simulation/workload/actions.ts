@@ -95,6 +95,8 @@ export type Outcome =
       readonly ok: true;
       /** Everything that it did has been told before, part by part. */
       readonly closed?: true;
+      /** Names of the action that have been changed by a RENAME since it began. */
+      readonly now?: { readonly name?: string; readonly from?: string; readonly to?: string };
       readonly acl?: string;
       /** append: one; deliver: one for each name in `to`, null for a refused one. */
       readonly stored?: readonly (StoredAnswer | null)[];

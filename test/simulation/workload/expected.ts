@@ -118,8 +118,9 @@ export class Expected {
   }
 
   /** Takes an acknowledged action. */
-  apply(action: Action, outcome: Outcome): void {
+  apply(asked: Action, outcome: Outcome): void {
     if (!outcome.ok) return;
+    const action = { ...asked, ...outcome.now } as Action;
     if (outcome.closed) {
       if (action.verb === "rename") this.renameQuotas(action.from, action.to);
       return;

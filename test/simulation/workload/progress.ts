@@ -1,5 +1,5 @@
 /** The lines which the program under test writes, and what follows from them: the model, and what is in flight. */
-import type { Action, Outcome } from "./actions.ts";
+import type { Action, MailboxAnswer, Outcome } from "./actions.ts";
 import { Expected } from "./expected.ts";
 
 /**
@@ -15,6 +15,8 @@ export function reportLine(
 ): string {
   return `${kind} ${id}${value === undefined ? "" : ` ${JSON.stringify(value)}`}\n`;
 }
+
+const nameFields: ReadonlySet<string> = new Set(["name", "from", "to"]);
 
 /** An action without an answer. */
 export interface InFlight {
@@ -51,6 +53,7 @@ export class Progress {
         const part = JSON.parse(value) as Outcome;
         this.expected.apply(action, part);
         this.open.set(id, { action: remaining(action, part), begun: true });
+        if (part.ok && action.verb === "rename") this.followRename(part.mailboxes ?? []);
         return;
       }
       case "A": {
@@ -75,6 +78,20 @@ export class Progress {
         throw new Error(`unknown report: ${line}`);
     }
   }
+  /** What has begun goes on with the same mailboxes, under their new names. */
+  private followRename(renamed: readonly MailboxAnswer[]): void {
+    const names = new Map(renamed.flatMap(({ from, name }) => (from === undefined ? [] : [[from, name] as const])));
+    for (const [id, { action, begun }] of this.open) {
+      if (!begun || isTreeWork(action)) continue;
+      const now = Object.fromEntries(
+        Object.entries(action).map(([field, value]) => [
+          field,
+          nameFields.has(field) && typeof value === "string" ? (names.get(value) ?? value) : value,
+        ]),
+      );
+      this.open.set(id, { action: now as unknown as Action, begun });
+    }
+  }
   private opened(id: number): InFlight {
     const open = this.open.get(id);
     if (!open) throw new Error(`answer to unknown action ${id}`);
@@ -89,6 +106,7 @@ export function isTreeWork({ verb }: Action): boolean {
 /** What is left of an action after a part of it. */
 function remaining(action: Action, part: Outcome): Action {
   if (!("uids" in action) || !part.ok) return action;
+  const { now } = part;
   const done = new Set([...(part.changed ?? []).map(({ uid }) => uid), ...(part.copied ?? []).map(({ from }) => from)]);
-  return { ...action, uids: action.uids.filter((uid) => !done.has(uid)) };
+  return { ...action, ...now, uids: action.uids.filter((uid) => !done.has(uid)) };
 }
