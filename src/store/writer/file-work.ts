@@ -362,6 +362,8 @@ function linkOrCopy(from: string, target: string): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") {
+      // Also the very same path: a mailbox that came back to its partition before its files had left.
+      if (isSameFile(from, target)) return;
       // Of an earlier try, or of an earlier life of this uid that never was acknowledged.
       unlinkSync(target);
       linkOrCopy(from, target);
@@ -375,6 +377,11 @@ function linkOrCopy(from: string, target: string): void {
       }
     } else throw error;
   }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [statSync(one), statSync(other)];
+  return a.ino === b.ino && a.dev === b.dev;
 }
 
 function unlinkIfThere(path: string): void {
