@@ -1,5 +1,5 @@
 export { checkStore, copyDatabase } from "./check-store.ts";
-export { CheckpointReader, type SavedRows } from "./checkpoint/read.ts";
+export { Checkpoints, type SavedRows } from "./checkpoint/read.ts";
 export { type CheckpointCounts, removeStrayRows, writeCheckpoint } from "./checkpoint/write.ts";
 export { parseDuration } from "./duration.ts";
 export {
@@ -13,3 +13,5 @@ export { countedUse, isSameUse, type QuotaUsed } from "./fix-quota.ts";
 export { quotasAsJson, quotaTable } from "./quota-report.ts";
 export { hasMessages, MaintenanceReader } from "./reader.ts";
 export { Tools } from "./tools.ts";
+export { MailboxCheck, type ReconstructOptions } from "./reconstruct/mailbox.ts";
+export { rebuildList } from "./reconstruct/rebuild.ts";

@@ -8,8 +8,40 @@ import {
   removeStaleTombstones,
 } from "./expire.ts";
 import { fixQuota } from "./fix-quota.ts";
+import {
+  adoptMailbox,
+  removeStaleGuids,
+  restoreEntries,
+  restoreParents,
+  restoreQuotas,
+  restoreRows,
+} from "./reconstruct/adopt.ts";
+import { recount } from "./reconstruct/recount.ts";
+import {
+  adoptFile,
+  expungeMissing,
+  newCacheGeneration,
+  putRows,
+  relink,
+  rewriteHeaderFile,
+} from "./reconstruct/rows.ts";
+import { salvageBlocks } from "./reconstruct/salvage.ts";
 
 export const maintenanceVerbs = {
+  "maintenance.adopt-file": adoptFile,
+  "maintenance.adopt-mailbox": adoptMailbox,
+  "maintenance.expunge-missing": expungeMissing,
+  "maintenance.new-cache-generation": newCacheGeneration,
+  "maintenance.put-rows": putRows,
+  "maintenance.recount": recount,
+  "maintenance.relink": relink,
+  "maintenance.remove-stale-guids": removeStaleGuids,
+  "maintenance.restore-entries": restoreEntries,
+  "maintenance.restore-parents": restoreParents,
+  "maintenance.restore-quotas": restoreQuotas,
+  "maintenance.restore-rows": restoreRows,
+  "maintenance.rewrite-header-file": rewriteHeaderFile,
+  "maintenance.salvage-blocks": salvageBlocks,
   "maintenance.drop-unused-flags": dropUnusedFlags,
   "maintenance.expire-messages": expireMessages,
   "maintenance.fix-quota": fixQuota,

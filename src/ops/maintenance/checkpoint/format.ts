@@ -4,6 +4,7 @@
  *   configdirectory/db.backup1/       the newest generation, db.backup2/ the one before; text, one JSON value a line, the last line `end CRC32 LINES`
  *     mailboxes                       the mailbox list, tombstones included, with the header of each mailbox and the places of its rows
  *     quotas annotations subscriptions seen owners
+ *   configdirectory/db.backup.kept/   the last one of a database that is no more; stays until an administrator removes it
  *   configdirectory/db.rows/X/Y/UNIQUEID.N
  *                                     rows of a mailbox, never changed once written; both generations refer to them. The first file of a mailbox has
  *                                     all blocks, each further one the blocks that changed since. Per block `hot|cold BLOCKID LENGTH` and the octets
@@ -14,6 +15,8 @@ import { crc32 } from "node:zlib";
 import type { ListEntry, MailboxHeader } from "../../../store/index.ts";
 
 export const generations = ["db.backup1", "db.backup2"] as const;
+/** What the newest generation was when the database turned out to be another one: the old may hold what the new one lost. */
+export const KEPT = "db.backup.kept";
 
 /** A line of `mailboxes`. */
 export interface MailboxLine {

@@ -12,7 +12,7 @@ import {
   type HotRow,
 } from "../../../store/index.ts";
 import type { Value } from "../../../store/database.ts";
-import { type GoneLine, generations, LineSum, type MailboxLine, type RowFiles, rowsPath } from "./format.ts";
+import { type GoneLine, generations, KEPT, LineSum, type MailboxLine, type RowFiles, rowsPath } from "./format.ts";
 
 const tables = ["quotas", "annotations", "subscriptions", "seen", "owners"] as const;
 export type CheckpointTable = (typeof tables)[number];
@@ -81,6 +81,38 @@ export class CheckpointReader {
   rows(uniqueId: UniqueId): SavedRows | undefined {
     const files = this.mailbox(uniqueId)?.rows?.files;
     return files && readRows(files.map((file) => rowsPath(this.configDirectory, file)));
+  }
+}
+
+/** All generations, for looking up what the database has lost: the newest that knows of a thing is asked. */
+export class Checkpoints {
+  private readonly readers: readonly CheckpointReader[];
+
+  constructor(configDirectory: string) {
+    const all = [...generations, KEPT].map((generation) => CheckpointReader.open(configDirectory, generation));
+    this.readers = all.filter((reader) => reader !== undefined);
+  }
+
+  get isEmpty(): boolean {
+    return this.readers.length === 0;
+  }
+
+  mailbox(uniqueId: UniqueId): MailboxLine | undefined {
+    return this.readers.find((reader) => reader.mailbox(uniqueId))?.mailbox(uniqueId);
+  }
+
+  rows(uniqueId: UniqueId): SavedRows | undefined {
+    return this.readers.find((reader) => reader.mailbox(uniqueId))?.rows(uniqueId);
+  }
+
+  /** The newest first. */
+  *mailboxes(): Generator<MailboxLine, void, void> {
+    for (const reader of this.readers) yield* reader.mailboxes();
+  }
+
+  /** The newest first: of rows with one key the first counts. */
+  *table(name: CheckpointTable): Generator<Record<string, Value>, void, void> {
+    for (const reader of this.readers) yield* reader.table(name);
   }
 }
 

@@ -26,6 +26,7 @@ import type { MaintenanceReader } from "../reader.ts";
 import {
   type GoneLine,
   generations,
+  KEPT,
   LineSum,
   type MailboxLine,
   type RowFiles,
@@ -52,7 +53,11 @@ export async function writeCheckpoint(reader: MaintenanceReader, configDirectory
   const directory = join(configDirectory, NEW);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const before = CheckpointReader.newest(configDirectory);
+  let before = CheckpointReader.newest(configDirectory);
+  if (before && !isSameDatabase(reader.db, before)) {
+    keep(configDirectory, before);
+    before = undefined;
+  }
   const counts: CheckpointCounts = { mailboxes: 0, changed: 0, rowOctets: 0 };
   const doomed = await writeMailboxes(reader, configDirectory, directory, before, counts);
   const { db } = reader;
@@ -64,6 +69,19 @@ export async function writeCheckpoint(reader: MaintenanceReader, configDirectory
   rotate(configDirectory);
   for (const file of doomed) unlinkIfThere(rowsPath(configDirectory, file));
   return counts;
+}
+
+/** Numbers of mailboxes are never given out twice: a database that has not got as far as the checkpoint is another one, begun after a loss. */
+function isSameDatabase(db: Database, before: CheckpointReader): boolean {
+  const next = (db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined) ?? 1;
+  for (const { header } of before.mailboxes()) if (header && header.mbox >= next) return false;
+  return true;
+}
+
+function keep(configDirectory: string, before: CheckpointReader): void {
+  const kept = join(configDirectory, KEPT);
+  rmSync(kept, { recursive: true, force: true });
+  renameSync(before.directory, kept);
 }
 
 /** Returns the row files that no generation refers to once this one is in place. */
@@ -120,8 +138,9 @@ function writeRows(
     last.highestModseq > highestModseq;
   counts.changed += 1;
   const since = isWhole ? undefined : last;
-  const number = last?.files.at(-1)?.split(".")[1];
-  const file = `${entry.uniqueId}.${number === undefined ? 1 : Number(number) + 1}`;
+  let number = Number(last?.files.at(-1)?.split(".")[1] ?? 0) + 1;
+  while (existsSync(rowsPath(configDirectory, `${entry.uniqueId}.${number}`))) number += 1;
+  const file = `${entry.uniqueId}.${number}`;
   const octets = writeBlocks(db, rowsPath(configDirectory, file), header, since);
   counts.rowOctets += octets;
   return {
@@ -222,7 +241,7 @@ function unlinkIfThere(path: string): void {
 /** Removes row files that no generation refers to: what a checkpoint that was cut short left. For `cyr_cyrusdb -r`. */
 export function removeStrayRows(configDirectory: string): number {
   const known = new Set<string>();
-  for (const generation of generations) {
+  for (const generation of [...generations, KEPT]) {
     const reader = CheckpointReader.open(configDirectory, generation);
     if (!reader) continue;
     const { files, gone } = reader.rowFiles();
