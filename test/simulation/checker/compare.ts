@@ -30,11 +30,12 @@ export function compareStore(
   const changes = inFlight.flatMap(({ action, begun }): Change[] =>
     begun && isTreeWork(action) ? [{ action, ways: [] }] : atoms(action).map((ways) => ({ action, ways })),
   );
+  const start = withSpentUids(acknowledged, observed);
   let best: string[] | undefined;
   let tries = 0;
   for (const chosen of candidates(changes)) {
     if (++tries > maximumTries) break;
-    const expected = new Expected(acknowledged);
+    const expected = new Expected(start);
     for (const apply of chosen) apply(expected);
     const problems = difference(expected, observed);
     if (problems.length === 0) {
@@ -46,6 +47,18 @@ export function compareStore(
   return [...best!, ...(changes.length > 0 ? [`(in flight: ${JSON.stringify(inFlight)})`] : [])];
 }
 
+/** Uids of work that was taken back are not given out again: what is found above the last acknowledged one tells where they went on. */
+function withSpentUids(acknowledged: Expected, observed: Observed): Expected {
+  const start = new Expected(acknowledged);
+  const found = new Map([...observed.mailboxes.values()].map((mailbox) => [mailbox.uniqueid, mailbox]));
+  for (const mailbox of start.mailboxes.values().toArray()) {
+    const uids = found.get(mailbox.uniqueid ?? "")?.messages.keys() ?? [];
+    const next = Math.min(...[...uids].filter((uid) => uid > mailbox.lastUid));
+    if (next < Number.POSITIVE_INFINITY) start.mailboxes.set(mailbox.name, { ...mailbox, lastUid: next - 1 });
+  }
+  return start;
+}
+
 type Apply = (expected: Expected) => void;
 
 /** First the likely ones (nothing; the first n in order), then all, then all in other orders. */
@@ -53,7 +66,9 @@ function* candidates(changes: readonly Change[]): Generator<readonly Apply[]> {
   const wholes = changes.map(({ action, ways }) => (ways.length === 0 ? complete(action) : take(ways.at(-1)!)));
   const must = (i: number): boolean => changes[i]!.ways.length === 0;
   for (let prefix = 0; prefix <= changes.length; prefix++) yield wholes.filter((_, i) => i < prefix || must(i));
-  const orders = changes.length <= maximumPermuted ? permutations(changes) : [changes];
+  const isTree = ({ action }: Change): boolean => isTreeWork(action);
+  const treesLast = [...changes.filter((change) => !isTree(change)), ...changes.filter(isTree)];
+  const orders = changes.length <= maximumPermuted ? permutations(changes) : [changes, treesLast, changes.toReversed()];
   for (const order of orders) yield* choices(order);
 }
 function* choices(changes: readonly Change[], at = 0): Generator<Apply[]> {

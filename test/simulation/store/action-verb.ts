@@ -5,7 +5,7 @@
 import type { MboxName, UserId } from "../../../src/formats/ids.ts";
 import { type Caller, type Rules, verbTable } from "../../../src/ops/index.ts";
 import { takeIn } from "../../../src/ops/messages/incoming.ts";
-import { systemFlagBit } from "../../../src/ops/messages/flags.ts";
+import { namesOfUserBits, systemFlagBit, systemFlagNames } from "../../../src/ops/messages/flags.ts";
 import { parseQuotaLimits } from "../../../src/ops/quota/index.ts";
 import { MailError } from "../../../src/ops/errors.ts";
 import { Flag, type ListEntry, type MessageBox, type Tx, type VerbFunction } from "../../../src/store/index.ts";
@@ -77,6 +77,7 @@ class ActionVerb {
   private readonly tx: Tx;
   private readonly request: ActionRequest;
   private readonly octets: readonly Uint8Array[];
+  private sourceModseqs: ReadonlyMap<number, number> = new Map();
   private readonly found = new Map<"name" | "from" | "to", MessageBox>();
 
   constructor(table: ReadonlyMap<string, VerbFunction>, tx: Tx, request: ActionRequest, octets: readonly Uint8Array[]) {
@@ -141,6 +142,7 @@ class ActionVerb {
 
   private start(action: Action): unknown {
     const { tx } = this;
+    if (action.verb === "copy") this.sourceModseqs = liveModseqs(tx, boxOf(tx, action.from), action.uids);
     switch (action.verb) {
       case "create":
         return this.create(action);
@@ -273,11 +275,14 @@ class ActionVerb {
     const { source, target } = result as Record<"source" | "target", readonly { first: number; last: number }[]>;
     const targets = uidsOf(target);
     const writer = this.tx.mailbox(this.found.get("to")!.mbox);
-    const copied = uidsOf(source).map((from, i) => ({
-      from,
-      to: targets[i]!,
-      modseq: writer.hotRow(targets[i]!)!.modseq,
-    }));
+    const present = liveModseqs(this.tx, this.found.get("from")!, uidsOf(source));
+    const copied = uidsOf(source).map((from, i) => {
+      const row = writer.hotRow(targets[i]!)!;
+      const told = { from, to: targets[i]!, modseq: row.modseq };
+      if (present.get(from) === this.sourceModseqs.get(from)) return told;
+      const system = systemFlagNames.flatMap(([bit, name]) => (row.flags & bit ? [name] : []));
+      return { ...told, flags: [...system, ...namesOfUserBits(writer.header.flagNames, row.user)] };
+    });
     return { ok: true, copied };
   }
 }

@@ -80,6 +80,8 @@ export interface CopiedAnswer {
   readonly from: number;
   readonly to: number;
   readonly modseq: number | undefined;
+  /** Its flags, where those of the source were changed while the copy was under way. */
+  readonly flags?: readonly string[];
 }
 export interface ChangedAnswer {
   readonly uid: number;

@@ -259,9 +259,15 @@ export class Expected {
       return;
     }
     const added = new Map<number, ExpectedMessage>();
-    for (const { from: uid, to: newUid, modseq } of copied) {
+    for (const { from: uid, to: newUid, modseq, flags } of copied) {
       const message = source.messages.get(uid);
-      if (message) added.set(newUid, { ...message, modseq, modseqAtLeast: modseq ?? 0 });
+      if (message)
+        added.set(newUid, {
+          ...message,
+          ...(flags ? { flags: new Set(flags) } : {}),
+          modseq,
+          modseqAtLeast: modseq ?? 0,
+        });
       else this.problems.push(`uid ${uid} of ${from} was copied, which is not there`);
     }
     this.add(target, added);
