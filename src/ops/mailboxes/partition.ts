@@ -10,6 +10,8 @@ import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
 
 /** Blocks of hot rows a slice goes through. */
 const BLOCKS_A_SLICE = 5;
+/** So long after a move in slices began the new directory is looked at: it goes when the mailbox has not come to live in it. */
+const CUT_SECONDS = 3_600;
 
 export function* movePartition(context: VerbContext, entry: LocalEntry, partition: string): Sliced<void> {
   const { tx } = context;
@@ -19,6 +21,7 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
   tx.onFailure((again) => again.unlock(mbox));
   const end = blockId(mbox, lastUid, HOT_SPAN);
   const atOnce = tx.slice(BLOCKS_A_SLICE);
+  let isSliced = false;
   for (let from = blockId(mbox, 0, HOT_SPAN); from <= end; ) {
     const sql = "SELECT id, rows FROM hot WHERE id>=? AND id<=? ORDER BY id LIMIT ?";
     const blocks = tx.db.all(sql, from, end, atOnce);
@@ -30,6 +33,8 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
       from = (id as number) + 1;
     }
     if (blocks.length < atOnce) break;
+    if (!isSliced) tx.doom(uniqueId, partition, 0, tx.now + CUT_SECONDS);
+    isSliced = true;
     yield;
   }
   const { header } = tx.mailbox(mbox);
