@@ -39,8 +39,12 @@ async function recover(tools: Tools, config: Config, log: Log, keepReserved: boo
 
 async function checkpoint(tools: Tools, config: Config, log: Log, isWhole: boolean): Promise<number> {
   log.notice("checkpointing cyrus databases");
-  const { mailboxes, changed, rowOctets } = await writeCheckpoint(tools.reader, config.configdirectory);
-  log.info("checkpoint written", { mailboxes, changed, octets: rowOctets });
+  const counts = await writeCheckpoint(tools.reader, config.configdirectory);
+  if (!counts) {
+    log.notice("another process writes a checkpoint, nothing done");
+    return exitCode.ok;
+  }
+  log.info("checkpoint written", { mailboxes: counts.mailboxes, changed: counts.changed, octets: counts.rowOctets });
   if (isWhole) await copyDatabase(tools.reader.db, join(config.configdirectory, "db.backup1", "store.db"));
   log.notice("done checkpointing cyrus databases");
   return exitCode.ok;

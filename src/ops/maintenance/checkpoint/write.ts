@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { syncFilesystem } from "../../../base/native/index.ts";
+import { syncFilesystem, tryFlock } from "../../../base/native/index.ts";
 import { isTombstone, type ListEntry, type MailboxHeader } from "../../../store/index.ts";
 import type { Database, Value } from "../../../store/database.ts";
 import { blockFirstUid, blockId } from "../../../store/keys.ts";
@@ -48,8 +48,28 @@ export interface CheckpointCounts {
   rowOctets: number;
 }
 
-/** @throws Error of the filesystem; the earlier generations stay as they were then */
-export async function writeCheckpoint(reader: MaintenanceReader, configDirectory: string): Promise<CheckpointCounts> {
+/** @returns undefined when another process writes one now. @throws Error of the filesystem; the earlier generations stay as they were then */
+export async function writeCheckpoint(
+  reader: MaintenanceReader,
+  configDirectory: string,
+): Promise<CheckpointCounts | undefined> {
+  const unlock = lock(configDirectory);
+  if (!unlock) return undefined;
+  try {
+    return await writeGeneration(reader, configDirectory);
+  } finally {
+    unlock();
+  }
+}
+
+function lock(configDirectory: string): (() => void) | undefined {
+  const fd = openSync(join(configDirectory, "store", "checkpoint.lock"), "a", 0o600);
+  if (tryFlock(fd, "exclusive")) return () => closeSync(fd);
+  closeSync(fd);
+  return undefined;
+}
+
+async function writeGeneration(reader: MaintenanceReader, configDirectory: string): Promise<CheckpointCounts> {
   const directory = join(configDirectory, NEW);
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -240,6 +260,16 @@ function unlinkIfThere(path: string): void {
 
 /** Removes row files that no generation refers to: what a checkpoint that was cut short left. For `cyr_cyrusdb -r`. */
 export function removeStrayRows(configDirectory: string): number {
+  const unlock = lock(configDirectory);
+  if (!unlock) return 0;
+  try {
+    return removeStray(configDirectory);
+  } finally {
+    unlock();
+  }
+}
+
+function removeStray(configDirectory: string): number {
   const known = new Set<string>();
   for (const generation of [...generations, KEPT]) {
     const reader = CheckpointReader.open(configDirectory, generation);
