@@ -47,7 +47,7 @@ async function open(
       readOnly,
       listVersion: hub.listVersion,
     });
-    shared.add(session);
+    hub.enter(shared, session);
     session.selected = selected;
     takeRecent(selected, recentAfter ?? storedRecent(session, snapshot, selected, header), recentAfter !== undefined);
     announce(session, snapshot, selected, entry, header);

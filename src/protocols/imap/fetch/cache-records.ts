@@ -1,7 +1,7 @@
 /** Cache records of a mailbox's messages; one that is missing or damaged is made again from the message, silently. */
 import { MessageScanner, recordVersion } from "../../../formats/mime/index.ts";
 import type { CallerMail } from "../../../ops/index.ts";
-import type { CacheReader, ColdRow, MessageLocation } from "../../../store/index.ts";
+import type { CachePlace, CacheReader, MessageLocation } from "../../../store/index.ts";
 import { nextTurn } from "../output.ts";
 import type { MessageOctets } from "./message-octets.ts";
 
@@ -18,14 +18,14 @@ export class CacheRecords {
   }
 
   /** The record, valid until the next call; undefined when it must be waited for or made: see `later`. */
-  now(row: ColdRow): Buffer | undefined {
+  now(row: CachePlace): Buffer | undefined {
     if (row.cacheVersion !== recordVersion) return undefined;
     const record = this.#reader.record(row);
     return record === undefined || record instanceof Promise ? undefined : record;
   }
 
   /** @param octets stands at the message. @throws MessageMissing */
-  async later(row: ColdRow, octets: MessageOctets): Promise<Buffer> {
+  async later(row: CachePlace, octets: MessageOctets): Promise<Buffer> {
     if (row.cacheVersion === recordVersion) {
       let record = this.#reader.record(row);
       if (record instanceof Promise) {
@@ -35,7 +35,7 @@ export class CacheRecords {
       if (record !== undefined && !(record instanceof Promise)) return record;
     }
     const scanner = new MessageScanner({ maxheaderlines: this.#maxheaderlines });
-    const { sizeOctets } = row;
+    const { sizeOctets } = octets.location;
     for (let at = 0; at < sizeOctets; at += PIECE_OCTETS) {
       scanner.push(await octets.read(at, Math.min(sizeOctets, at + PIECE_OCTETS)));
       await nextTurn();

@@ -6,10 +6,11 @@ import {
   cacheHeaderFieldsRoom,
   cacheItem,
   cacheSection,
+  type FieldSet,
   headerFields,
   type Range,
 } from "../../../formats/mime/index.ts";
-import { type ColdRow, type MessageLocation, MessageMissing } from "../../../store/index.ts";
+import { type CachePlace, type MessageLocation, MessageMissing } from "../../../store/index.ts";
 import { localZoneMinutes } from "../zone.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import { UidWalk } from "../mailbox/uid-set.ts";
@@ -34,6 +35,7 @@ export class FetchRun {
   readonly #line: FetchLine;
   readonly #cursor: RowCursor;
   readonly #range: Range = { start: 0, end: 0 };
+  readonly #place: CachePlace = { cacheLength: 0, cacheOffset: 0, cacheCrc: 0, cacheVersion: 0, cacheGeneration: 0 };
   #octets: MessageOctets | undefined;
   #records: CacheRecords | undefined;
   #partition = "";
@@ -140,36 +142,37 @@ export class FetchRun {
 
   /** One line, at once where nothing has to be waited for. */
   #message(uid: number, seqno: number, batchEnd: number): Promise<void> | undefined {
-    const { cold, coldIndex } = this.#cursor;
-    const row = this.#plan.needsCold ? cold!.row(coldIndex) : undefined;
-    if (this.#plan.bodies.length > 0) return this.#withBodies(uid, seqno, row!, batchEnd);
-    if (!this.#plan.needsRecord) {
-      this.#begin(uid, seqno, row);
+    const plan = this.#plan;
+    if (!plan.needsRecord) {
+      if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, undefined, batchEnd);
+      this.#begin(uid, seqno);
       this.#line.end();
       return undefined;
     }
-    const record = this.#cacheRecords().now(row!);
-    if (record === undefined) return this.#withLateRecord(uid, seqno, row!);
-    this.#begin(uid, seqno, row);
+    const { cold, coldIndex } = this.#cursor;
+    const record = this.#cacheRecords().now(cold!.cachePlace(coldIndex, this.#place));
+    if (record === undefined) return this.#withLateRecord(uid, seqno, batchEnd);
+    if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, record, batchEnd);
+    this.#begin(uid, seqno);
     this.#cacheItems(record);
     this.#line.end();
     return undefined;
   }
 
-  async #withLateRecord(uid: number, seqno: number, row: ColdRow): Promise<void> {
-    const octets = this.#messageOctets(uid, row);
+  async #withLateRecord(uid: number, seqno: number, batchEnd: number): Promise<void> {
+    const octets = this.#messageOctets(uid);
     try {
-      const record = await this.#cacheRecords().later(row, octets);
-      this.#begin(uid, seqno, row);
-      this.#cacheItems(record);
-      this.#line.end();
+      const record = await this.#cacheRecords().later(this.#place, octets);
+      await this.#bodyLine(uid, seqno, record, batchEnd);
     } catch (error) {
       this.#missing(error);
+    } finally {
+      octets.close();
     }
   }
 
   /** `* n FETCH (` and the items of the rows. */
-  #begin(uid: number, seqno: number, row: ColdRow | undefined): void {
+  #begin(uid: number, seqno: number): void {
     const line = this.#line;
     const plan = this.#plan;
     const { hot, hotIndex } = this.#cursor;
@@ -187,32 +190,40 @@ export class FetchRun {
       line.piece(this.#selected.flagText.piece(system, ...words).flags);
     }
     if (plan.uid) line.number("UID", uid);
-    for (const item of plan.rows) this.#rowItem(item, row);
+    for (const item of plan.rows) this.#rowItem(item);
   }
 
-  #rowItem(item: RowItem, row: ColdRow | undefined): void {
+  #rowItem(item: RowItem): void {
     const line = this.#line;
-    const { hot, hotIndex } = this.#cursor;
+    const { hot, hotIndex, cold, coldIndex } = this.#cursor;
     switch (item) {
-      case "INTERNALDATE":
-        return line.date(item, row!.internalDate, localZoneMinutes(row!.internalDate));
+      case "INTERNALDATE": {
+        const date = cold!.internalDate(coldIndex);
+        return line.date(item, date, localZoneMinutes(date));
+      }
       case "MODSEQ":
         return line.numberInParens(item, hot!.modseq(hotIndex));
       case "RFC822.SIZE":
       case "RFC822.FILESIZE":
-        return line.number(item, row!.sizeOctets);
+        return line.number(item, cold!.sizeOctets(coldIndex));
       case "DIGEST.SHA1":
-        return line.word(item, hex(row!.guid));
+        return line.word(item, hex(cold!.row(coldIndex).guid));
       case "EMAILID":
-        return line.textInParens(item, `M${hex(row!.guid).slice(0, 24)}`);
-      case "THREADID":
-        return row!.cid === NO_CID ? line.word(item, "NIL") : line.textInParens(item, `T${row!.cid}`);
-      case "SAVEDATE":
-        return line.date(item, row!.saveDate, localZoneMinutes(row!.saveDate));
-      case "CID":
-        return line.word(item, row!.cid === NO_CID ? "NIL" : row!.cid);
+        return line.textInParens(item, `M${hex(cold!.row(coldIndex).guid).slice(0, 24)}`);
+      case "THREADID": {
+        const { cid } = cold!.row(coldIndex);
+        return cid === NO_CID ? line.word(item, "NIL") : line.textInParens(item, `T${cid}`);
+      }
+      case "SAVEDATE": {
+        const { saveDate } = cold!.row(coldIndex);
+        return line.date(item, saveDate, localZoneMinutes(saveDate));
+      }
+      case "CID": {
+        const { cid } = cold!.row(coldIndex);
+        return line.word(item, cid === NO_CID ? "NIL" : cid);
+      }
       case "CREATEDMODSEQ":
-        return line.numberInParens(item, row!.createdModseq);
+        return line.numberInParens(item, cold!.row(coldIndex).createdModseq);
       case "LASTUPDATED": {
         const seconds = hot!.view.getUint32(hot!.at(hotIndex) + 16, true);
         return line.date(item, seconds, localZoneMinutes(seconds));
@@ -227,120 +238,158 @@ export class FetchRun {
     }
   }
 
-  async #withBodies(uid: number, seqno: number, row: ColdRow, batchEnd: number): Promise<void> {
-    const octets = this.#messageOctets(uid, row);
-    const plan = this.#plan;
+  /** A line with contents. The record is a part of its reader's window, which nothing moves before the line is done. */
+  #bodyLine(uid: number, seqno: number, record: Buffer | undefined, batchEnd: number): Promise<void> | undefined {
+    const { bodies, readsMessage } = this.#plan;
+    const octets = this.#messageOctets(uid);
     try {
-      // A message that is not there must be found out before its line begins.
-      const record = plan.needsRecord
-        ? (this.#cacheRecords().now(row) ?? (await this.#cacheRecords().later(row, octets)))
-        : undefined;
-      // The record is a part of the reader's window; nothing else moves that before the line is done.
-      const bodies = plan.bodies.map((item) => this.#locate(item, row, record));
-      await this.#ready(bodies, octets, row, batchEnd);
-      this.#begin(uid, seqno, row);
-      if (record !== undefined) this.#cacheItems(record);
-      for (const body of bodies) {
-        const waiting = this.#body(body, octets);
-        if (waiting !== undefined) await waiting;
-      }
-      this.#line.end();
+      // A message that is not there has no line.
+      if (readsMessage) octets.open();
     } catch (error) {
       this.#missing(error);
+      return undefined;
+    }
+    this.#begin(uid, seqno);
+    if (record !== undefined) this.#cacheItems(record);
+    for (let i = 0; i < bodies.length; i++) {
+      const waiting = this.#body(bodies[i]!, record, octets);
+      if (waiting !== undefined) return this.#restOfBodies(waiting, i + 1, uid, record, octets, batchEnd);
+    }
+    this.#line.end();
+    octets.close();
+    return undefined;
+  }
+
+  /** The first item that had to be waited for, and those after it. What is cold may be followed by more that is. */
+  async #restOfBodies(
+    first: Promise<void>,
+    next: number,
+    uid: number,
+    record: Buffer | undefined,
+    octets: MessageOctets,
+    batchEnd: number,
+  ): Promise<void> {
+    this.#readAhead(uid + 1, batchEnd, octets);
+    try {
+      await first;
+      for (const item of this.#plan.bodies.slice(next)) await this.#body(item, record, octets);
+      this.#line.end();
     } finally {
       octets.close();
     }
   }
 
-  /** Where the octets of an item are. */
-  #locate(item: BodyItem, row: ColdRow, record: Buffer | undefined): LocatedBody {
-    const { octets, partial } = item;
+  /** @returns a promise when the octets must be waited for */
+  #body(item: BodyItem, record: Buffer | undefined, octets: MessageOctets): Promise<void> | undefined {
+    const { octets: wanted, label, partial } = item;
+    const { cold, coldIndex } = this.#cursor;
     const range = this.#range;
-    let start = 0;
-    let end = row.sizeOctets;
-    switch (octets.kind) {
+    range.start = 0;
+    range.end = cold!.sizeOctets(coldIndex);
+    switch (wanted.kind) {
       case "whole":
         break;
       case "header":
-        end = row.headerSizeOctets;
+        range.end = cold!.headerSizeOctets(coldIndex);
         break;
       case "text":
-        start = row.headerSizeOctets;
+        range.start = cold!.headerSizeOctets(coldIndex);
         break;
       case "section":
-        if (!cacheSection(record!, 0, octets.path, octets.part, range))
-          return { item, start: 0, end: -1, octets: undefined };
-        ({ start, end } = range);
-        break;
-      case "fields": {
-        if (octets.path === "") {
-          const target = Buffer.allocUnsafe(cacheHeaderFieldsRoom(record!));
-          const length = cacheHeaderFields(record!, 0, octets.fields, target, 0);
-          if (length >= 0) return cut({ item, start: 0, end: length, octets: target.subarray(0, length) }, partial);
-          return { item, start: 0, end: row.headerSizeOctets, octets: undefined };
-        }
-        if (!cacheSection(record!, 0, octets.path, "HEADER", range))
-          return { item, start: 0, end: -1, octets: undefined };
-        return { item, start: range.start, end: range.end, octets: undefined };
-      }
+        if (cacheSection(record!, 0, wanted.path, wanted.part, range)) break;
+        this.#line.word(label, "NIL");
+        return undefined;
+      case "fields":
+        return this.#fields(item, wanted, record!, octets);
     }
-    return cut({ item, start, end, octets: undefined }, partial);
+    cut(range, partial);
+    return this.#octetsItem(label, range.start, range.end, octets);
   }
 
-  /** Reads what is needed before the line begins: chosen fields that the record does not hold; and the first octets of the rest, to know that they are there. */
-  async #ready(bodies: LocatedBody[], octets: MessageOctets, row: ColdRow, batchEnd: number): Promise<void> {
-    for (let i = 0; i < bodies.length; i++) {
-      const body = bodies[i]!;
-      const { item, start, end } = body;
-      if (body.octets !== undefined || end < start) continue;
-      if (item.octets.kind === "fields") {
-        const header = await octets.read(start, end);
-        const { maxheaderlines } = this.#session.service.context.config;
-        const chosen = headerFields(header, item.octets.fields, { maxheaderlines });
-        bodies[i] = cut({ item, start: 0, end: chosen.length, octets: chosen }, item.partial);
-        continue;
-      }
-      const size = end - start;
-      if (size === 0) continue;
-      if (size + item.label.length + HEAD_OCTETS < this.#session.service.pool.chunkOctets) continue;
-      await octets.read(start, start + 1);
-    }
-    if (octets.isCold) this.#readAhead(row.uid + 1, batchEnd, octets);
-  }
-
-  /** @returns a promise when the octets must be waited for */
-  #body({ item, start, end, octets: ready }: LocatedBody, octets: MessageOctets): Promise<void> | undefined {
+  #octetsItem(label: string, start: number, end: number, octets: MessageOctets): Promise<void> | undefined {
     const out = this.#out;
-    const { label } = item;
     const size = end - start;
-    if (size < 0) {
-      this.#line.word(label, "NIL");
-      return undefined;
-    }
     if (size === 0) {
       this.#line.word(label, '""');
       return undefined;
     }
-    if (ready !== undefined) {
-      this.#line.literalHead(label, size);
-      out.octets(ready.subarray(start, end));
+    const head = label.length + HEAD_OCTETS;
+    if (head + size > this.#session.service.pool.chunkOctets) return this.#largeBody(label, start, end, octets);
+    // Read behind the place of the literal's head, which is written when the octets are known to be there.
+    const target = out.reserve(head + size).subarray(head, head + size);
+    try {
+      if (!octets.fillNow(target, start)) return this.#lateBody(label, start, end, octets);
+    } catch (error) {
+      this.#missingItem(label, error);
       return undefined;
     }
-    const room = label.length + HEAD_OCTETS + size;
-    if (room > this.#session.service.pool.chunkOctets) return this.#largeBody(label, start, end, octets);
-    // Read behind the place of the literal's head, which is written when the octets are known to be there.
-    const target = out.reserve(room).subarray(label.length + HEAD_OCTETS, room);
-    if (!octets.fillNow(target, start)) return this.#lateBody(label, start, end, octets);
     this.#line.literalHead(label, size);
-    const place = out.reserve(size);
-    place.set(target);
+    out.reserve(size).set(target);
     out.advance(size);
     return undefined;
   }
 
+  /** Chosen header fields: from the record, or from the message when the record does not hold them all. */
+  #fields(
+    item: BodyItem,
+    { path, fields }: Extract<BodyItem["octets"], { kind: "fields" }>,
+    record: Buffer,
+    octets: MessageOctets,
+  ): Promise<void> | undefined {
+    const out = this.#out;
+    const { label, partial } = item;
+    const range = this.#range;
+    if (path !== "") {
+      if (cacheSection(record, 0, path, "HEADER", range))
+        return this.#fieldsOfMessage(item, fields, range.start, range.end, octets);
+      this.#line.word(label, "NIL");
+      return undefined;
+    }
+    const head = label.length + HEAD_OCTETS;
+    const room = head + cacheHeaderFieldsRoom(record);
+    if (partial === undefined && room <= this.#session.service.pool.chunkOctets) {
+      // Behind the place of the literal's head, as above.
+      const target = out.reserve(room);
+      const end = cacheHeaderFields(record, 0, fields, target, head);
+      if (end >= 0) {
+        const size = end - head;
+        this.#line.literalHead(label, size);
+        const place = out.reserve(size);
+        target.copy(place, 0, head, end);
+        out.advance(size);
+        return undefined;
+      }
+    }
+    const { cold, coldIndex } = this.#cursor;
+    return this.#fieldsOfMessage(item, fields, 0, cold!.headerSizeOctets(coldIndex), octets);
+  }
+
+  async #fieldsOfMessage(
+    { label, partial }: BodyItem,
+    fields: FieldSet,
+    start: number,
+    end: number,
+    octets: MessageOctets,
+  ): Promise<void> {
+    const { maxheaderlines } = this.#session.service.context.config;
+    try {
+      const chosen = headerFields(await octets.read(start, end), fields, { maxheaderlines });
+      const range = cut({ start: 0, end: chosen.length }, partial);
+      if (range.start === range.end) return this.#line.word(label, '""');
+      this.#line.literalHead(label, range.end - range.start);
+      this.#out.octets(chosen.subarray(range.start, range.end));
+    } catch (error) {
+      this.#missingItem(label, error);
+    }
+  }
+
   async #lateBody(label: string, start: number, end: number, octets: MessageOctets): Promise<void> {
     const target = Buffer.allocUnsafe(end - start);
-    await octets.fill(target, start);
+    try {
+      await octets.fill(target, start);
+    } catch (error) {
+      return this.#missingItem(label, error);
+    }
     this.#line.literalHead(label, target.length);
     this.#out.octets(target);
   }
@@ -372,8 +421,8 @@ export class FetchRun {
     if (cold === undefined) return;
     const locations: MessageLocation[] = [];
     for (let i = cold.lowerBound(from); i < cold.count && cold.uid(i) <= to; i++) {
-      const { uid, sizeOctets } = cold.row(i);
-      if (this.#selected.map.seqnoOf(uid) > 0) locations.push(this.#location(uid, sizeOctets));
+      const uid = cold.uid(i);
+      if (this.#selected.map.seqnoOf(uid) > 0) locations.push(this.#location(uid, cold.sizeOctets(i)));
     }
     octets.readAhead(locations);
   }
@@ -383,9 +432,10 @@ export class FetchRun {
     return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets };
   }
 
-  #messageOctets(uid: number, row: ColdRow): MessageOctets {
+  #messageOctets(uid: number): MessageOctets {
+    const { cold, coldIndex } = this.#cursor;
     this.#octets ??= new MessageOctets(this.#selected.mail);
-    this.#octets.begin(this.#location(uid, row.sizeOctets));
+    this.#octets.begin(this.#location(uid, cold!.sizeOctets(coldIndex)));
     return this.#octets;
   }
 
@@ -398,6 +448,12 @@ export class FetchRun {
     ));
   }
 
+  /** An item whose octets turn out to be missing when its line has begun: NIL, as for a section that is not there. */
+  #missingItem(label: string, error: unknown): void {
+    this.#missing(error);
+    this.#line.word(label, "NIL");
+  }
+
   /** A message without octets. One that was expunged has simply gone; any other is a damage that the log tells of. */
   #missing(error: unknown): void {
     if (!(error instanceof MessageMissing)) throw error;
@@ -407,18 +463,12 @@ export class FetchRun {
   }
 }
 
-/** An item's octets: `end` before `start`: there is no such section. With `octets` they are these, else the message's. */
-interface LocatedBody {
-  readonly item: BodyItem;
-  readonly start: number;
-  readonly end: number;
-  readonly octets: Buffer | undefined;
-}
-
-function cut(body: LocatedBody, partial: BodyItem["partial"]): LocatedBody {
-  if (partial === undefined) return body;
-  const start = Math.min(body.end, body.start + partial.offset);
-  return { ...body, start, end: Math.min(body.end, start + partial.length) };
+/** Cuts a range to the part asked for. */
+function cut(range: Range, partial: BodyItem["partial"]): Range {
+  if (partial === undefined) return range;
+  range.start = Math.min(range.end, range.start + partial.offset);
+  range.end = Math.min(range.end, range.start + partial.length);
+  return range;
 }
 
 const NO_CID = "0000000000000000";

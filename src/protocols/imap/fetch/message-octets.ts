@@ -25,6 +25,11 @@ export class MessageOctets {
     return this.#location!;
   }
 
+  /** Makes sure that the message is there at all. @throws MessageMissing */
+  open(): void {
+    if (this.#whole === undefined && !this.#ahead.has(this.location.uid)) this.#open();
+  }
+
   /** True when reading has had to wait for the disk: those after this one had better be read ahead. */
   get isCold(): boolean {
     return this.#ahead.size > 0 || this.#whole !== undefined;
@@ -69,11 +74,19 @@ export class MessageOctets {
     }
   }
 
-  /** The octets from `start` to `end`, copied. */
+  /** The octets from `start` to `end`, not to be changed. */
   async read(start: number, end: number): Promise<Buffer> {
+    if (this.#whole !== undefined && end <= this.#whole.length) return this.#whole.subarray(start, end);
     const target = Buffer.allocUnsafe(end - start);
     if (target.length > 0 && !this.fillNow(target, start)) await this.fill(target, start);
     return target;
+  }
+
+  /** Has a message that is not large in memory as a whole, for those who read all of it in parts. @throws MessageMissing */
+  async loadWhole(): Promise<void> {
+    const { sizeOctets } = this.location;
+    if (this.#whole === undefined && sizeOctets <= MAX_MEMORY_MESSAGE_OCTETS)
+      this.#whole = await this.read(0, sizeOctets);
   }
 
   /** Begins to read messages that will be asked for soon, up to the number read ahead at a time. */

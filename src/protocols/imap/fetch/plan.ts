@@ -47,6 +47,8 @@ export interface FetchPlan {
   readonly bodies: readonly BodyItem[];
   readonly needsCold: boolean;
   readonly needsRecord: boolean;
+  /** Whether items need the message's octets in any case. */
+  readonly readsMessage: boolean;
   /** Asks for contents without PEEK. */
   readonly setsSeen: boolean;
 }
@@ -90,7 +92,9 @@ export function fetchPlan({ items, sections, modifiers }: FetchArguments, byUid:
     cache.length > 0 || bodies.some(({ octets }) => octets.kind === "section" || octets.kind === "fields");
   const needsCold =
     needsRecord || bodies.length > 0 || rows.some((item) => item !== "MODSEQ" && item !== "LASTUPDATED");
+  const readsMessage = bodies.some(({ octets }) => octets.kind !== "fields");
   return {
+    readsMessage,
     flags: items.has("FLAGS"),
     uid: byUid || items.has("UID"),
     rows,

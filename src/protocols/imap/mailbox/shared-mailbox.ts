@@ -34,6 +34,11 @@ export class SharedMailbox {
     this.mbox = mbox;
   }
 
+  /** Whether the mailbox is small enough to be kept when nobody has it selected. */
+  get isSmall(): boolean {
+    return this.#map === undefined || this.#map.runCount <= MAX_LEFT_RUNS;
+  }
+
   /** The map of that state of the mailbox; the same object for all sessions that see it. */
   map(snapshot: Snapshot, header: MailboxHeader): UidMap {
     if (this.#map === undefined || this.#membership !== header.membership) {
@@ -64,7 +69,6 @@ export class SharedMailbox {
     if (this.watchers.size > 0) return false;
     this.#unwatch?.();
     this.#unwatch = undefined;
-    this.#map = undefined;
     return true;
   }
 
@@ -99,10 +103,17 @@ export class SharedMailbox {
   }
 }
 
+/** Mailboxes whose maps are kept after the last session has left them, for the next one. */
+const MAX_LEFT = 200;
+/** Runs of a map that is kept; those of large fragmented mailboxes are made anew. */
+const MAX_LEFT_RUNS = 10_000;
+
 /** All mailboxes that sessions of the process have selected. */
 export class MailboxHub {
   readonly #mail: Mail;
   readonly #boxes = new Map<UniqueId, SharedMailbox>();
+  /** Of these nobody has them selected, in the order in which they were left. */
+  readonly #left = new Set<SharedMailbox>();
   #pollTimer: NodeJS.Timeout | undefined;
   readonly #unwatchList: () => void;
   /** Counts news of the mailbox list: a session looks whether its mailbox is still there when it has moved on. */
@@ -119,13 +130,35 @@ export class MailboxHub {
   }
 
   open(uniqueId: UniqueId, mbox: number): SharedMailbox {
-    let box = this.#boxes.get(uniqueId);
-    if (box === undefined) this.#boxes.set(uniqueId, (box = new SharedMailbox(this.#mail, uniqueId, mbox)));
+    const known = this.#boxes.get(uniqueId);
+    if (known !== undefined && known.mbox === mbox) return known;
+    const box = new SharedMailbox(this.#mail, uniqueId, mbox);
+    this.#boxes.set(uniqueId, box);
+    this.#left.add(box);
+    this.#forget();
     return box;
   }
 
   leave(box: SharedMailbox, watcher: Watcher): void {
-    if (box.remove(watcher) && this.#boxes.get(box.uniqueId) === box) this.#boxes.delete(box.uniqueId);
+    if (!box.remove(watcher) || this.#boxes.get(box.uniqueId) !== box) return;
+    if (box.isSmall) this.#left.add(box);
+    else this.#boxes.delete(box.uniqueId);
+    this.#forget();
+  }
+
+  /** A session has selected the mailbox. */
+  enter(box: SharedMailbox, watcher: Watcher): void {
+    this.#left.delete(box);
+    box.add(watcher);
+  }
+
+  /** Lets go of the mailboxes that were left longest ago. */
+  #forget(): void {
+    for (const box of this.#left) {
+      if (this.#left.size <= MAX_LEFT) return;
+      this.#left.delete(box);
+      if (this.#boxes.get(box.uniqueId) === box) this.#boxes.delete(box.uniqueId);
+    }
   }
 
   close(): void {
@@ -134,6 +167,6 @@ export class MailboxHub {
   }
 
   #changedAll(): void {
-    for (const box of this.#boxes.values()) box.changed();
+    for (const box of this.#boxes.values()) if (box.watchers.size > 0) box.changed();
   }
 }

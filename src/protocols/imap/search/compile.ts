@@ -12,6 +12,7 @@ import { refuse, systemFlagBit } from "../../../ops/index.ts";
 import { localZoneMinutes } from "../zone.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import type { Canonical } from "./canonical.ts";
+import { type Needle, needle } from "./message-text.ts";
 
 /** What a key must have at hand: a later one includes the earlier ones. */
 export const Needs = { hot: 0, cold: 1, record: 2, message: 3 } as const;
@@ -42,8 +43,8 @@ export type Test =
     }
   | { readonly kind: "size"; readonly from: number; readonly to: number; readonly needs: Needs }
   /** Any of these fields; `needle` "" asks whether there is one. */
-  | { readonly kind: "header"; readonly fields: FieldSet; readonly needle: string; readonly needs: Needs }
-  | { readonly kind: "contents"; readonly headers: boolean; readonly needle: string; readonly needs: Needs };
+  | { readonly kind: "header"; readonly fields: FieldSet; readonly needle: Needle; readonly needs: Needs }
+  | { readonly kind: "contents"; readonly headers: boolean; readonly needle: Needle; readonly needs: Needs };
 
 export interface CompileOptions {
   readonly selected: SelectedMailbox;
@@ -132,20 +133,20 @@ function compile(key: SearchKey, options: CompileOptions): Test {
   }
 }
 
-function textTest(field: TextField, needle: string): Test {
+function textTest(field: TextField, needle: Needle): Test {
   switch (field) {
     case "body":
     case "text":
       // Every message has an empty text in it.
-      if (needle === "") return { kind: "constant", value: true, needs: Needs.hot };
+      if (needle.text === "") return { kind: "constant", value: true, needs: Needs.hot };
       return { kind: "contents", headers: field === "text", needle, needs: Needs.message };
     default:
       return { kind: "header", fields: new FieldSet([field]), needle, needs: Needs.record };
   }
 }
 
-function needleOf(value: string, { charset, canonical }: CompileOptions): string {
-  return canonical.text(decodeText(Buffer.from(value, "latin1"), charset ?? "utf-8"));
+function needleOf(value: string, { charset, canonical }: CompileOptions): Needle {
+  return needle(canonical.text(decodeText(Buffer.from(value, "latin1"), charset ?? "utf-8")));
 }
 
 function combined(kind: "and" | "or", tests: readonly Test[]): Test {

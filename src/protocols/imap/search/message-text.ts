@@ -1,4 +1,5 @@
 /** Looks for text in messages: decoded header values and bodies, in canonical form, piece by piece. */
+import { isAscii } from "node:buffer";
 import {
   cacheHeaderFields,
   cacheHeaderFieldsRoom,
@@ -12,9 +13,19 @@ import {
   type PartInfo,
   transferDecoder,
 } from "../../../formats/mime/index.ts";
-import type { ColdRow } from "../../../store/index.ts";
 import type { MessageOctets } from "../fetch/message-octets.ts";
 import type { Canonical } from "./canonical.ts";
+
+/** What is looked for, in canonical form. */
+export interface Needle {
+  readonly text: string;
+  /** Nothing but visible ASCII: then plain ASCII text need not be brought into canonical form to see that it is not there. */
+  readonly isWord: boolean;
+}
+
+export function needle(text: string): Needle {
+  return { text, isWord: /^[\x21-\x7e]+$/.test(text) };
+}
 
 /** Octets decoded at a time: some 1 ms of work. */
 const PIECE_OCTETS = 65_536;
@@ -39,32 +50,41 @@ function* canonicalValues(fields: Buffer, canonical: Canonical): Generator<strin
   }
 }
 
+/** Grows to what the largest header needs; one for the process, since its use is over before anything waits. */
+let scratch = Buffer.allocUnsafeSlow(16_384);
+
 /** @returns undefined when the record does not hold the fields asked for: the header must be read */
 export function recordHeaderHas(
   record: Buffer,
   fields: FieldSet,
-  needle: string,
+  needle: Needle,
   canonical: Canonical,
 ): boolean | undefined {
-  const target = Buffer.allocUnsafe(cacheHeaderFieldsRoom(record));
-  const length = cacheHeaderFields(record, 0, fields, target, 0);
-  return length < 0 ? undefined : fieldsHave(target.subarray(0, length), needle, canonical);
+  const room = cacheHeaderFieldsRoom(record);
+  if (room > scratch.length) scratch = Buffer.allocUnsafeSlow(room * 2);
+  const length = cacheHeaderFields(record, 0, fields, scratch, 0);
+  return length < 0 ? undefined : fieldsHave(scratch.subarray(0, length), needle, canonical);
 }
 
-export function fieldsHave(fields: Buffer, needle: string, canonical: Canonical): boolean {
-  for (const value of canonicalValues(fields, canonical)) if (value.includes(needle)) return true;
+export function fieldsHave(fields: Buffer, needle: Needle, canonical: Canonical): boolean {
+  if (needle.isWord && isAscii(fields)) {
+    // Plain text without encoded words: what is not in it as it stands is not in any value.
+    const lower = fields.toString("latin1").toLowerCase();
+    if (!lower.includes(needle.text) && !lower.includes("=?")) return false;
+  }
+  for (const value of canonicalValues(fields, canonical)) if (value.includes(needle.text)) return true;
   return false;
 }
 
 /** The same from the message's own header. @throws MessageMissing */
 export async function headerHas(
-  row: ColdRow,
+  headerSizeOctets: number,
   octets: MessageOctets,
   fields: FieldSet,
-  needle: string,
+  needle: Needle,
   canonical: Canonical,
 ): Promise<boolean> {
-  const header = await octets.read(0, row.headerSizeOctets);
+  const header = await octets.read(0, headerSizeOctets);
   return fieldsHave(headerFields(header, fields), needle, canonical);
 }
 
@@ -73,10 +93,11 @@ export async function contentsHave(
   record: Buffer,
   octets: MessageOctets,
   headers: boolean,
-  needle: string,
+  needle: Needle,
   canonical: Canonical,
   turn: () => Promise<void>,
 ): Promise<boolean> {
+  await octets.loadWhole();
   const parts = Array.from({ length: cachePartCount(record) }, (_, index) => cachePart(record, 0, index));
   for (const part of parts) {
     const { headerStart, headerEnd, kind } = part;
@@ -94,28 +115,38 @@ export async function contentsHave(
 async function partHas(
   part: PartInfo,
   octets: MessageOctets,
-  needle: string,
+  wanted: Needle,
   canonical: Canonical,
   turn: () => Promise<void>,
 ): Promise<boolean> {
-  const transfer = transferDecoder(part.encoding);
+  const { encoding, bodyStart, bodyEnd } = part;
+  const isPlain = encoding === "7bit" || encoding === "8bit" || encoding === "binary";
+  const transfer = transferDecoder(encoding);
   if (transfer === undefined) return false;
   const charset = part.charset === "" ? "utf-8" : part.charset;
   const decoder = charsetDecoder(charset);
-  // Canonical text that a match may begin in which the next piece ends.
+  // Canonical text that a match may begin in which ends in the next piece.
   let kept = "";
-  for (let at = part.bodyStart; ; ) {
-    const end = Math.min(part.bodyEnd, at + PIECE_OCTETS);
-    const isLast = end === part.bodyEnd;
+  for (let at = bodyStart; ; ) {
+    const end = Math.min(bodyEnd, at + PIECE_OCTETS);
+    const isLast = end === bodyEnd;
     const raw = at < end ? await octets.read(at, end) : Buffer.alloc(0);
+    if (isPlain && isLast && at === bodyStart && wanted.isWord && isAscii(raw) && !isShifting(charset)) {
+      return raw.toString("latin1").toLowerCase().includes(wanted.text);
+    }
     const pushed = transfer.push(raw);
     const decoded = isLast ? Buffer.concat([pushed, transfer.finish()]) : pushed;
     const text = decoder === undefined ? decodeText(decoded, charset) : decoder.decode(decoded, { stream: !isLast });
     const here = canonical.text(kept + text);
-    if (here.includes(needle)) return true;
+    if (here.includes(wanted.text)) return true;
     if (isLast) return false;
-    kept = here.slice(-needle.length - 1);
+    kept = here.slice(-wanted.text.length - 1);
     at = end;
     await turn();
   }
+}
+
+/** Charsets that write other characters with ASCII octets. */
+function isShifting(charset: string): boolean {
+  return /^(?:utf-7|unicode-1-1-utf-7|utf-16|utf-32|iso-2022|hz)/i.test(charset);
 }

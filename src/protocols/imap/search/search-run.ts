@@ -1,6 +1,6 @@
 /** One SEARCH at work: each message is decided with as little as will do, rows before records before contents. */
 import type { UidRange } from "../../../formats/ids.ts";
-import { type ColdRow, type MessageLocation, MessageMissing } from "../../../store/index.ts";
+import { type CachePlace, type MessageLocation, MessageMissing } from "../../../store/index.ts";
 import { CacheRecords } from "../fetch/cache-records.ts";
 import { MessageOctets } from "../fetch/message-octets.ts";
 import { RowCursor } from "../fetch/rows.ts";
@@ -28,7 +28,7 @@ export class SearchRun {
   #recent = new UidWalk([]);
   // The message at hand.
   #uid = 0;
-  #row: ColdRow | undefined;
+  readonly #place: CachePlace = { cacheLength: 0, cacheOffset: 0, cacheCrc: 0, cacheVersion: 0, cacheGeneration: 0 };
   #record: Buffer | undefined;
 
   constructor(session: ImapSession, selected: SelectedMailbox, test: Test, canonical: Canonical) {
@@ -82,21 +82,19 @@ export class SearchRun {
   #message(uid: number): boolean | Promise<boolean> {
     if (!this.#cursor.seek(uid)) return false;
     this.#uid = uid;
-    this.#row = undefined;
     this.#record = undefined;
     return this.#decide(Needs.hot) ?? this.#further();
   }
 
   /** With what is at hand up to `level`. @returns undefined when that does not decide */
   #decide(level: Needs): boolean | undefined {
-    if (level >= Needs.cold) this.#row ??= this.#cursor.cold!.row(this.#cursor.coldIndex);
     return this.#evaluate(this.#test, level);
   }
 
   #further(): boolean | Promise<boolean> {
     const byRows = this.#decide(Needs.cold);
     if (byRows !== undefined) return byRows;
-    this.#record = this.#cacheRecords().now(this.#row!);
+    this.#record = this.#cacheRecords().now(this.#cursor.cold!.cachePlace(this.#cursor.coldIndex, this.#place));
     if (this.#record !== undefined) {
       const byRecord = this.#decide(Needs.record);
       if (byRecord !== undefined) return byRecord;
@@ -105,12 +103,12 @@ export class SearchRun {
   }
 
   async #withMessage(): Promise<boolean> {
-    const row = this.#row!;
     this.#octets ??= new MessageOctets(this.#selected.mail);
     const octets = this.#octets;
-    octets.begin(this.#location(this.#uid, row.sizeOctets));
+    const { cold, coldIndex } = this.#cursor;
+    octets.begin(this.#location(this.#uid, cold!.sizeOctets(coldIndex)));
     try {
-      this.#record ??= await this.#cacheRecords().later(row, octets);
+      this.#record ??= await this.#cacheRecords().later(this.#place, octets);
       return await this.#evaluateAll(this.#test, octets);
     } catch (error) {
       if (error instanceof MessageMissing) return false;
@@ -163,11 +161,12 @@ export class SearchRun {
       case "modseq":
         return hot!.modseq(hotIndex) >= test.atLeast;
       case "time": {
-        const seconds = this.#row![test.field];
+        const { cold, coldIndex } = this.#cursor;
+        const seconds = test.field === "internalDate" ? cold!.internalDate(coldIndex) : cold!.sentDate(coldIndex);
         return seconds >= test.from && seconds < test.to;
       }
       case "size": {
-        const { sizeOctets } = this.#row!;
+        const sizeOctets = this.#cursor.cold!.sizeOctets(this.#cursor.coldIndex);
         return sizeOctets >= test.from && sizeOctets < test.to;
       }
       case "header":
@@ -193,7 +192,15 @@ export class SearchRun {
       default:
         return (
           this.#leaf(test) ??
-          (test.kind === "header" ? headerHas(this.#row!, octets, test.fields, test.needle, this.#canonical) : false)
+          (test.kind === "header"
+            ? headerHas(
+                this.#cursor.cold!.headerSizeOctets(this.#cursor.coldIndex),
+                octets,
+                test.fields,
+                test.needle,
+                this.#canonical,
+              )
+            : false)
         );
     }
   }
