@@ -10,7 +10,7 @@ export type { MailboxHeader } from "./mailbox-header.ts";
 export type { QuotaRow } from "./quota-row.ts";
 export { Snapshot, StoreReader } from "./reader/snapshot.ts";
 export { UidMap, UidMapBuilder } from "./reader/uid-map.ts";
-export { COLD_SPAN, ColdBlock, type ColdRow } from "./records/cold.ts";
+export { type CachePlace, COLD_SPAN, ColdBlock, type ColdRow } from "./records/cold.ts";
 export {
   BlockError,
   Flag,

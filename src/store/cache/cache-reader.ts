@@ -7,7 +7,7 @@ import { crc32 } from "node:zlib";
 import { readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import { cachePath, mailboxDirectory } from "../blobs/paths.ts";
-import type { ColdRow } from "../records/cold.ts";
+import type { CachePlace } from "../records/cold.ts";
 
 /** One read brings many messages' records: they lie in order of arrival. */
 const WINDOW_OCTETS = 256 << 10;
@@ -27,7 +27,7 @@ export class CacheReader {
    * The record of a message, as a part of the current window: valid until the next call. `waiting` is called, when given, with a read that could not be
    * had from the page cache; it must be awaited and the call repeated.
    */
-  record(row: ColdRow): Buffer | undefined | Promise<void> {
+  record(row: CachePlace): Buffer | undefined | Promise<void> {
     const { cacheLength, cacheOffset, cacheCrc, cacheGeneration } = row;
     if (cacheLength === 0) return undefined;
     const start = cacheOffset - this.windowAt;

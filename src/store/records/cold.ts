@@ -42,6 +42,12 @@ export interface ColdRow {
   blobPlace: number;
 }
 
+/** The place of a cache record, as a row has it. */
+export type CachePlace = Pick<
+  ColdRow,
+  "cacheLength" | "cacheOffset" | "cacheCrc" | "cacheVersion" | "cacheGeneration"
+>;
+
 export class ColdBlock {
   octets: Buffer;
   count: number;
@@ -71,6 +77,35 @@ export class ColdBlock {
 
   uid(index: number): number {
     return this.octets.readUInt32LE(BLOCK_HEAD + index * COLD_ROW);
+  }
+
+  /** Single fields, for loops over many messages; the block's CRC was checked when it was decoded. */
+  headerSizeOctets(index: number): number {
+    return this.octets.readUInt32LE(BLOCK_HEAD + index * COLD_ROW + 4);
+  }
+
+  internalDate(index: number): number {
+    return this.octets.readDoubleLE(BLOCK_HEAD + index * COLD_ROW + 8);
+  }
+
+  sizeOctets(index: number): number {
+    return this.octets.readUInt32LE(BLOCK_HEAD + index * COLD_ROW + 20);
+  }
+
+  sentDate(index: number): number {
+    return this.octets.readDoubleLE(BLOCK_HEAD + index * COLD_ROW + 24);
+  }
+
+  /** Where the cache record is, into an object of the caller's. */
+  cachePlace(index: number, into: CachePlace): CachePlace {
+    const { octets } = this;
+    const at = BLOCK_HEAD + index * COLD_ROW;
+    into.cacheLength = octets.readUInt32LE(at + 84);
+    into.cacheOffset = octets.readDoubleLE(at + 88);
+    into.cacheCrc = octets.readUInt32LE(at + 96);
+    into.cacheVersion = octets.readUInt16LE(at + 100);
+    into.cacheGeneration = octets.readUInt32LE(at + 104);
+    return into;
   }
 
   find(uid: number): number {
