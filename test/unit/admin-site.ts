@@ -152,9 +152,11 @@ export class AdminSite {
   }
 
   /** Directory of a mailbox. */
-  async directory(name: string): Promise<string> {
-    const { uniqueId } = await this.state(name);
-    return mailboxDirectory(this.spool, uniqueId as UniqueId);
+  directory(name: string): Promise<string> {
+    return this.withMail(async (mail) => {
+      const { uniqueId } = mail.view((snapshot) => snapshot.entry(name as MboxName))!;
+      return mailboxDirectory(this.spool, uniqueId);
+    });
   }
 
   async messageFile(name: string, uid: number): Promise<string> {
