@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { DatabaseSync } from "node:sqlite";
 import { silentLog } from "../../src/base/log.ts";
 import { loadImapdConf } from "../../src/config/index.ts";
-import type { MboxName, UniqueId, UserId } from "../../src/formats/ids.ts";
+import type { MboxName, UserId } from "../../src/formats/ids.ts";
 import { type Caller, type Mail, openProgramMail, programCaller, takeIn } from "../../src/ops/index.ts";
 import { mailboxDirectory, messagePath } from "../../src/store/index.ts";
 
