@@ -37,11 +37,14 @@ export function mailboxAcl(
   return parseAcl(acl, legacy).map(({ identifier, rights }) => ({ identifier, rights: printRights(rights, legacy) }));
 }
 
-/** MYRIGHTS (RFC 4314 §3.5): letters. Any right will do to ask. */
+/** One of these is needed to ask for one's rights (RFC 4314 §4). */
+const asksRights = Right.lookup | Right.read | Right.insert | Right.createMailbox | Right.deleteMailbox | Right.admin;
+
+/** MYRIGHTS (RFC 4314 §3.5): letters. */
 export function myRights(snapshot: Snapshot, access: Access, name: MboxName): string {
   const entry = readableEntry(snapshot, access, name, 0);
   const rights = access.rights(name, entry.acl);
-  if (rights === 0) refuse("mailboxNonexistent");
+  if ((rights & asksRights) === 0) refuse("mailboxNonexistent");
   return printRights(rights, access.settings.legacy);
 }
 

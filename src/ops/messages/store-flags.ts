@@ -77,15 +77,20 @@ function prepare(context: VerbContext, args: StoreFlagsArgs) {
   const writer = context.tx.mailbox(box.mbox);
   const mask = flagMask(rights);
   const userAllowed = (rights & Right.write) !== 0;
-  const forbidden = (flags.system & ~mask) !== 0 || (flags.user.length > 0 && !userAllowed);
-  if (forbidden || (mask === 0 && !userAllowed)) refuse("permissionDenied");
+  // One flag that may be changed will do; the others are left alone (RFC 4314 §4).
+  const named = flags.system !== 0 || flags.user.length > 0;
+  const allowed = named
+    ? (flags.system & mask) !== 0 || (flags.user.length > 0 && userAllowed)
+    : mask !== 0 || userAllowed;
+  if (!allowed) refuse("permissionDenied");
+  const keywords = userAllowed ? flags.user : [];
   const ownSeen = hasOwnSeenFlag(context.access, box, writer.header);
   const wantsSeen = (flags.system & Flag.seen) !== 0;
   const seenMode = ownSeen || (rights & Right.seen) === 0 ? undefined : seenModeOf(mode, wantsSeen);
   const change: FlagChange = {
     mode,
     system: ownSeen ? flags.system : flags.system & ~Flag.seen,
-    user: mode === "remove" ? knownUserBits(writer, flags.user) : wantedUserBits(context, writer, flags.user),
+    user: mode === "remove" ? knownUserBits(writer, keywords) : wantedUserBits(context, writer, keywords),
     systemMask: ownSeen ? mask : mask & ~Flag.seen,
     userAllowed: userAllowed && (mode === "replace" || flags.user.length > 0),
     unchangedSince: args.unchangedSince,
