@@ -300,7 +300,7 @@ export class ClientSession implements Session, ImapSession {
     const answer = await run(this, call);
     if (this.selected !== undefined && answer !== undefined) {
       const expunges = found.expunges === undefined || (found.expunges === "uidFormOnly" && byUid);
-      await this.tellChanges({ expunges });
+      await this.tellChanges({ expunges, uid: byUid });
     }
     this.#describe("");
     return answer;

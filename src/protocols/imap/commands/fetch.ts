@@ -33,7 +33,7 @@ async function run(session: ImapSession, args: FetchArguments, { byUid }: Call):
   const fetching = new FetchRun(session, selected, plan);
   out.startSlice();
   const isDone = marksSeen(session, selected, plan)
-    ? await fetchMarking(session, selected, fetching, seqnos)
+    ? await fetchMarking(session, selected, fetching, seqnos, byUid)
     : await fetching.run(seqnos, []);
   if (!isDone) return undefined;
   return fetching.damaged > 0 ? "NO System I/O error" : `OK Completed (${seconds(started)} sec)`;
@@ -55,6 +55,7 @@ async function fetchMarking(
   selected: SelectedMailbox,
   fetching: FetchRun,
   seqnos: readonly NumberRange[],
+  byUid: boolean,
 ): Promise<boolean> {
   for (const { first, last } of seqnos) {
     for (let from = first; from <= last; from += SEEN_MESSAGES) {
@@ -62,7 +63,10 @@ async function fetchMarking(
       const uids = unseenUids(session, selected, part);
       const upToModseq = uids.length === 0 ? 0 : await markSeen(session, selected, uids);
       if (!(await fetching.run([part], uids))) return false;
-      if (uids.length > 0 && !(await session.tellChanges({ expunges: false, silent: { uids, upToModseq } })))
+      if (
+        uids.length > 0 &&
+        !(await session.tellChanges({ expunges: false, uid: byUid, silent: { uids, upToModseq } }))
+      )
         return false;
     }
   }

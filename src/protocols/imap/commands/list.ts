@@ -108,6 +108,8 @@ async function find(session: ImapSession, wanted: ListRequest): Promise<ListItem
 
 /** In the order of Cyrus 3.6. */
 function attributes(session: ImapSession, item: ListItem, { select, returns }: ListArguments): string[] {
+  // A name that is only a parent.
+  if (item.entry === undefined && !item.nonExistent) return ["\\Noselect", "\\HasChildren"];
   const words: string[] = [];
   if (item.noInferiors) words.push("\\Noinferiors");
   if (item.subscribed && (select.has("SUBSCRIBED") || returns.has("SUBSCRIBED"))) words.push("\\Subscribed");

@@ -37,8 +37,8 @@ async function open(
     session.untagged("OK [CLOSED] Ok");
   }
   const name = names.toInternal(mailbox);
-  const readOnly = examines || service.context.config.readonly;
   const { hub } = service;
+  const readOnly = examines || service.context.config.readonly || !mayChange(session, name);
   const recentAfter = await claimRecent(session, name, readOnly);
   const answer = session.view((snapshot) => {
     const { entry, header } = findMailbox(snapshot, mail, name, Right.read);
@@ -55,6 +55,14 @@ async function open(
   });
   service.context.worker.describe(session.connection, { mailbox: name ?? "" });
   return answer;
+}
+
+/** Any of these makes a selection READ-WRITE, as in Cyrus. */
+const CHANGES = Right.seen | Right.write | Right.deleteMessage | Right.expunge | Right.annotate;
+
+function mayChange(session: ImapSession, name: MboxName | undefined): boolean {
+  const { mail } = session;
+  return session.view((snapshot) => (findMailbox(snapshot, mail, name, Right.read).rights & CHANGES) !== 0);
 }
 
 /**
@@ -90,7 +98,8 @@ function storedRecent(
   const { userId } = mail.caller;
   const claimed = selected.shared.recentClaims.get(selected.recentKey) ?? 0;
   if (selected.ownSeen) return Math.max(claimed, header.recentUid);
-  if (userId === undefined) return header.lastUid;
+  // Who cannot keep a seen state is told of nothing as \Recent: it would come again and again.
+  if (userId === undefined || !selected.keepsSeen) return header.lastUid;
   return Math.max(claimed, snapshot.seen(userId, selected.uniqueId)?.recentUid ?? 0);
 }
 

@@ -5,7 +5,7 @@ import { refuse } from "../../../ops/index.ts";
 import { Flag, type Snapshot } from "../../../store/index.ts";
 import type { Call, ImapCommand } from "../core.ts";
 import { flagArgs } from "../flags.ts";
-import type { SelectedMailbox, TellOptions } from "../mailbox/selected-mailbox.ts";
+import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import type { ImapSession } from "../core.ts";
 
 export const store: ImapCommand<StoreArguments> = {
@@ -31,13 +31,9 @@ async function run(session: ImapSession, args: StoreArguments, { byUid }: Call):
     flags: flagArgs(args.flags),
     unchangedSince: args.unchangedSince,
   });
-  const options: TellOptions = { expunges: byUid };
-  const isAlone = args.silent && session.view((snapshot) => onlyOurs(snapshot, selected, uids, before, highestModseq));
-  const told: TellOptions = args.silent
-    ? isAlone
-      ? { ...options, silent: { uids, upToModseq: highestModseq } }
-      : options
-    : { ...options, always: uids };
+  // Cyrus tells of the messages that changed, not of those that had the flags already; clients see Cyrus.
+  const isQuiet = args.silent && session.view((snapshot) => onlyOurs(snapshot, selected, uids, before, highestModseq));
+  const told = { expunges: byUid, uid: byUid, ...(isQuiet ? { silent: { uids, upToModseq: highestModseq } } : {}) };
   if (!(await session.tellChanges(told))) return undefined;
   if (modified.length === 0) return "OK Completed";
   return `OK [MODIFIED ${modifiedSet(selected, modified, byUid)}] Completed`;

@@ -82,7 +82,9 @@ export function fetchPlan({ items, sections, modifiers }: FetchArguments, byUid:
     bodies.push({ label: name.replace(".PEEK", ""), octets, partial: undefined });
     setsSeen ||= sets;
   }
-  for (const section of sections) {
+  // Chosen fields of the message come before other sections.
+  const isFields = ({ section }: FetchSection): boolean => section.part.length === 0 && section.fields.length > 0;
+  for (const section of [...sections.filter(isFields), ...sections.filter((each) => !isFields(each))]) {
     bodies.push({ label: section.label, octets: octetsOf(section), partial: section.partial });
     setsSeen ||= !section.peek;
   }

@@ -2,6 +2,7 @@
 import type { UidRange, UniqueId } from "../../../formats/ids.ts";
 import {
   flagsLine,
+  flagsUidLine,
   fetchBegin,
   fetchEnd,
   type NumberRange,
@@ -40,10 +41,10 @@ const none: readonly UidRange[] = [];
 export interface TellOptions {
   /** Whether EXPUNGE may be told now. */
   readonly expunges: boolean;
+  /** Whether FETCH lines say the uid: after UID commands (RFC 3501 §6.4.8). */
+  readonly uid?: boolean;
   /** Rows of these uids changed by this session, which the client wants no news of: `.SILENT`, or told already. */
   readonly silent?: { readonly uids: readonly UidRange[]; readonly upToModseq: number };
-  /** Flags of these are told whether they changed or not: the answers to STORE. */
-  readonly always?: readonly UidRange[];
 }
 
 /** What the first step found. */
@@ -55,6 +56,8 @@ export class SelectedMailbox {
   readonly readOnly: boolean;
   /** Whether \Seen is the message's flag for this user, not a set of its own. */
   readonly ownSeen: boolean;
+  /** Whether there is a seen state for the user to keep: right "s". */
+  readonly keepsSeen: boolean;
   readonly uidValidity: number;
   /** What the client knows of: sequence numbers go by it. Messages that were expunged since stay in it until told. */
   map: UidMap;
@@ -85,6 +88,7 @@ export class SelectedMailbox {
     this.shared = shared;
     this.readOnly = options.readOnly;
     this.ownSeen = hasOwnSeenFlag(mail.access, entry, header);
+    this.keepsSeen = (mail.access.rights(entry.name, entry.acl) & Right.seen) !== 0;
     this.uidValidity = header.uidValidity;
     this.map = shared.map(snapshot, header);
     this.flagText = shared.flagText(header);
@@ -161,6 +165,7 @@ export class SelectedMailbox {
 
   /** Takes new messages as \Recent, unless another session of the process has (RFC 3501 §2.3.2). */
   claimRecent(first: number, last: number): void {
+    if (!this.ownSeen && !this.keepsSeen) return;
     const key = this.recentKey;
     const claimed = this.shared.recentClaims.get(key) ?? 0;
     if (last <= claimed) return;
@@ -192,7 +197,7 @@ export class SelectedMailbox {
     const oldSeen = this.#seen;
     const seen = this.readSeen(snapshot);
     const isSame = header.highestModseq === this.modseq && header.membership === this.#membership && seen === oldSeen;
-    if (isSame && options.always === undefined) return "unchanged";
+    if (isSame) return "unchanged";
     const lastTold = this.map.lastUid;
     if (header.membership !== this.#membership) this.#followMembership(snapshot, header, out, options.expunges);
     const flagText = this.shared.flagText(header);
@@ -202,7 +207,7 @@ export class SelectedMailbox {
     }
     const extra =
       seen === oldSeen ? none : normalRanges([...subtractRanges(seen, oldSeen), ...subtractRanges(oldSeen, seen)]);
-    const hasFlags = header.highestModseq !== this.modseq || extra.length > 0 || options.always !== undefined;
+    const hasFlags = header.highestModseq !== this.modseq || extra.length > 0;
     if (hasFlags) this.#scan = new Scan(this.modseq, lastTold, seen, this.recent, options, extra);
     this.modseq = header.highestModseq;
     return hasFlags ? "flags" : "unchanged";
@@ -252,7 +257,7 @@ class Scan {
   readonly #seen: UidWalk;
   readonly #recent: UidWalk;
   readonly #extra: UidWalk;
-  readonly #always: UidWalk;
+  readonly #withUid: boolean;
   readonly #silent: UidWalk;
   readonly #silentUpTo: number;
   /** Ranges to look at besides what changed since. */
@@ -264,7 +269,7 @@ class Scan {
     last: number,
     seen: readonly UidRange[],
     recent: readonly UidRange[],
-    { silent, always }: TellOptions,
+    { silent, uid = false }: TellOptions,
     extra: readonly UidRange[],
   ) {
     this.#since = since;
@@ -272,10 +277,10 @@ class Scan {
     this.#seen = new UidWalk(seen);
     this.#recent = new UidWalk(recent);
     this.#extra = new UidWalk(extra);
-    this.#always = new UidWalk(always ?? none);
+    this.#withUid = uid;
     this.#silent = new UidWalk(silent?.uids ?? none);
     this.#silentUpTo = silent?.upToModseq ?? 0;
-    this.#spans = always === undefined ? extra : normalRanges([...extra, ...always]);
+    this.#spans = extra;
   }
 
   step(snapshot: Snapshot, selected: SelectedMailbox, out: ResponseWriter): boolean {
@@ -313,7 +318,7 @@ class Scan {
         modseq > this.#since
           ? !(modseq <= this.#silentUpTo && this.#silent.has(uid))
           : this.#extra.has(uid) && !this.#silent.has(uid);
-      if (!isNews && !this.#always.has(uid)) continue;
+      if (!isNews) continue;
       const seqno = map.seqnoOf(uid);
       if (seqno === 0) continue;
       const at = block.at(index) + 24;
@@ -325,6 +330,10 @@ class Scan {
         view.getUint32(at + 8, true),
         view.getUint32(at + 12, true),
       );
+      if (this.#withUid) {
+        flagsUidLine(out, seqno, piece.flagsUid, uid);
+        continue;
+      }
       fetchBegin(out, seqno);
       out.octets(piece.flags);
       fetchEnd(out);

@@ -106,6 +106,8 @@ export async function contentsHave(
     if (headerEnd > headerStart && (headers || !isOwnHeader)) {
       const header = await octets.read(headerStart, headerEnd);
       if (fieldsHave(header, needle, canonical)) return true;
+      // TEXT finds names of fields, too.
+      if (headers && canonical.text(decodeText(header, "utf-8")).includes(needle.text)) return true;
     }
     if (kind === "text" && (await partHas(part, octets, needle, canonical, turn))) return true;
   }
