@@ -104,7 +104,7 @@ class CaseRun {
       return;
     }
     for (let i = 0; i < expected.length; i++) {
-      const wanted = expected[i]!;
+      const wanted = expected[i] === "(empty)" ? "" : expected[i]!;
       if (wanted === "...") {
         const next = expected[i + 1];
         if (next === undefined) return;

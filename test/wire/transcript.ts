@@ -56,7 +56,8 @@ export function parseTranscript(text: string): Transcript {
     if (/^\s/.test(raw)) {
       const last = steps.at(-1);
       if (last?.kind !== "send") throw new Error(`line ${line} belongs to no command`);
-      last.expected.push(raw.trim());
+      // Three spaces are the notation's; more belong to the line.
+      last.expected.push(raw.replace(/^ {1,3}/, "").trimEnd());
       return;
     }
     // Several statements of one kind may stand side by side.
@@ -113,7 +114,7 @@ export function matchLine(expected: string, line: string, names: Map<string, str
     } else source += escapeText(part);
   }
   const isTagged = /^[a-z]\w* /.test(expected);
-  const match = new RegExp(`^${source}${isTagged ? "(?: .*)?" : ""}$`).exec(line);
+  const match = new RegExp(`^${source}${isTagged ? "(?: .*)?" : ""}$`).exec(line.trimEnd());
   if (match === null) return false;
   bound.forEach((name, index) => names.set(name, match[index + 1]!));
   return true;
