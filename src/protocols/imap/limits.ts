@@ -16,3 +16,5 @@ export const MAX_IDLE_LINE_OCTETS = 1_024;
 export const MIN_TIMEOUT_SECONDS = 30 * 60;
 /** Largest literal size that fits the syntax: what APPENDLIMIT says without `maxmessagesize`. */
 export const MAX_MESSAGE_OCTETS = 4_294_967_295;
+/** A deleted mailbox with more messages in view ends the session: so many EXPUNGEs are worse than a new connection. */
+export const MAX_VANISHED_MESSAGES = 10_000;

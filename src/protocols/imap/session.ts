@@ -4,6 +4,7 @@ import {
   CommandReader,
   ImapLimitError,
   ImapSyntaxError,
+  numbered,
   type ReaderEvent,
   tagged,
   untagged,
@@ -18,7 +19,7 @@ import type { AppendInput } from "./append/append-input.ts";
 import { refusalAnswer } from "./answers.ts";
 import type { Call, ImapService, ImapSession, TableCommand } from "./core.ts";
 import { greeting } from "./greeting.ts";
-import { MAX_AHEAD_OCTETS } from "./limits.ts";
+import { MAX_AHEAD_OCTETS, MAX_VANISHED_MESSAGES } from "./limits.ts";
 import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
 import { leaveMailbox } from "./mailbox/leave.ts";
 import { Output } from "./output.ts";
@@ -127,7 +128,7 @@ export class ClientSession implements Session, ImapSession {
     const { selected, out, service } = this;
     if (selected === undefined || selected.isGone) return true;
     const following = this.view((snapshot) => selected.follow(snapshot, out, service.hub.listVersion, options));
-    if (following === "gone") this.#gone(selected);
+    if (following === "gone") this.gone(selected, options.expunges);
     if (following !== "flags") return true;
     out.startSlice();
     while (!this.view((snapshot) => selected.tellFlags(snapshot, out))) {
@@ -373,12 +374,17 @@ export class ClientSession implements Session, ImapSession {
     this.service.context.worker.describe(this.connection, { command });
   }
 
-  #gone(selected: SelectedMailbox): void {
-    selected.isGone = true;
-    // A client that is told of nothing would go on showing the messages.
-    if (this.service.context.config.disconnect_on_vanished_mailbox || selected.map.count > 0) {
-      this.bye("Mailbox has been (re)moved out from under client");
+  /** The mailbox was deleted: its messages are gone from view, and whatever needs it is refused from now on. */
+  gone(selected: SelectedMailbox, expunges: boolean): void {
+    const { count } = selected.map;
+    if (this.service.context.config.disconnect_on_vanished_mailbox || count > MAX_VANISHED_MESSAGES) {
+      selected.isGone = true;
+      return this.bye("Mailbox has been (re)moved out from under client");
     }
+    // While numbers must not change the session keeps its view, and cannot do anything with it.
+    if (!expunges) return;
+    selected.isGone = true;
+    for (let n = 0; n < count; n++) numbered(this.out, 1, "EXPUNGE");
   }
 
   #required(): LoggedIn {
@@ -387,7 +393,7 @@ export class ClientSession implements Session, ImapSession {
   }
 }
 
-function pushChanges(session: ImapSession, snapshot: Snapshot, lines: Map<string, Buffer>): void {
+function pushChanges(session: ClientSession, snapshot: Snapshot, lines: Map<string, Buffer>): void {
   const { selected, connection, out, service } = session;
   if (selected === undefined || selected.isGone || !session.isWaiting || !connection.open) return;
   // One that does not read its news gets them together, later.
@@ -395,11 +401,7 @@ function pushChanges(session: ImapSession, snapshot: Snapshot, lines: Map<string
   void lines;
   const following = selected.follow(snapshot, out, service.hub.listVersion, { expunges: true });
   if (following === "flags") while (!selected.tellFlags(snapshot, out));
-  if (following === "gone") {
-    selected.isGone = true;
-    session.bye("Mailbox has been (re)moved out from under client");
-    return;
-  }
+  if (following === "gone") session.gone(selected, true);
   out.flush();
 }
 

@@ -65,12 +65,15 @@ export const lsub: ImapCommand<{ readonly reference: string; readonly pattern: s
     });
     if (items === undefined) return undefined;
     const { specialusealways } = session.service.context.config;
-    for (const { name, hasChildren, noSelect, nonExistent, specialUse } of items) {
+    for (const { name, entry, hasChildren, nonExistent, specialUse } of items) {
+      if (entry === undefined && !nonExistent) {
+        listLine(session.out, "LSUB", ["\\Noselect", "\\HasChildren"], session.names.settings.separator, name);
+        continue;
+      }
       const words = [
         ...(hasChildren ? ["\\HasChildren"] : []),
         ...(specialusealways && specialUse !== "" ? [specialUse] : []),
       ];
-      if (noSelect && !nonExistent) words.push("\\Noselect");
       listLine(session.out, "LSUB", words, session.names.settings.separator, name);
     }
     return completed(started, items.length);
