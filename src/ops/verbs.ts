@@ -2,7 +2,7 @@
 import type { IntentHandler, RefusalData, Tx, VerbFunction } from "../store/index.ts";
 import type { Caller } from "./acl/index.ts";
 import { MailError } from "./errors.ts";
-import { mailboxIntents, mailboxRules, mailboxVerbFunctions, mailboxVerbs } from "./mailboxes/index.ts";
+import { mailboxIntents, mailboxRules, mailboxVerbFunctions, type mailboxVerbs } from "./mailboxes/index.ts";
 import { maintenanceVerbs } from "./maintenance/verbs.ts";
 import { append } from "./messages/append.ts";
 import { claimRecent } from "./messages/claim-recent.ts";
