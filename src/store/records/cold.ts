@@ -43,10 +43,7 @@ export interface ColdRow {
 }
 
 /** The place of a cache record, as a row has it. */
-export type CachePlace = Pick<
-  ColdRow,
-  "cacheLength" | "cacheOffset" | "cacheCrc" | "cacheVersion" | "cacheGeneration"
->;
+export type CachePlace = Pick<ColdRow, "cacheLength" | "cacheOffset" | "cacheCrc" | "cacheVersion" | "cacheGeneration">;
 
 export class ColdBlock {
   octets: Buffer;
