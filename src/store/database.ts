@@ -81,7 +81,11 @@ export function openWriter(path: string): Database {
     db.close();
     throw new SchemaError(`${path}: schema version ${version}; this program knows ${SCHEMA_VERSION}`);
   }
-  sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const [busy] = db.get("PRAGMA wal_checkpoint(TRUNCATE)")!;
+  if (busy !== 0) {
+    db.close();
+    throw new Error(`${path}: a reader holds the log; the writer cannot begin before it is done`);
+  }
   return db;
 }
 

@@ -13,10 +13,11 @@ export interface CheckpointThreadData {
   readonly ident: string;
 }
 
-/** `go`: the writer pauses now. */
-export type CheckpointInput = { readonly kind: "go" | "stop" };
+/** `go`: the writer pauses now. `shorten`: the disk is full, so move what there is now and let the log begin anew. */
+export type CheckpointInput = { readonly kind: "go" | "shorten" | "stop" };
 export type CheckpointOutput =
   | { readonly kind: "pause" | "resume" | "stopped" }
+  /** Not for a full disk, which passes. */
   | { readonly kind: "failing"; readonly error: string };
 
 const EVERY_MILLISECONDS = 250;
@@ -25,6 +26,14 @@ const WORTH_OCTETS = 4 << 20;
 const RESTART_OCTETS = 24 << 20;
 /** How long a RESTART waits for readers while the writer pauses. */
 const BUSY_MILLISECONDS = 10;
+/** The same for a log that has grown past LONG_OCTETS: then a short pause of the writer is the lesser evil. */
+const LONG_BUSY_MILLISECONDS = 50;
+const LONG_OCTETS = 48 << 20;
+/** A RESTART that readers prevented is tried again so soon. */
+const AGAIN_MILLISECONDS = 40;
+
+const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
 
 const { databasePath, ident } = workerData as CheckpointThreadData;
 const port = parentPort!;
@@ -48,30 +57,63 @@ function checkpoint(mode: "PASSIVE" | "RESTART"): { frames: number; busy: boolea
   return { frames, busy: busy !== 0 };
 }
 
-const timer = setInterval(() => {
-  try {
-    if (walOctets() < WORTH_OCTETS) return;
-    const { frames } = checkpoint("PASSIVE");
-    if (frames * PAGE_SIZE > RESTART_OCTETS && frames !== restartedAt) say({ kind: "pause" });
-  } catch (error) {
-    log.err("DBERROR: checkpoint failed", { error: String(error) });
-    say({ kind: "failing", error: String(error) });
-  }
-}, EVERY_MILLISECONDS);
+function failed(error: unknown): void {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  if (code === SQLITE_BUSY) return;
+  log.err(code === SQLITE_FULL ? "disk full: checkpoint not done" : "DBERROR: checkpoint failed", {
+    error: String(error),
+  });
+  if (code !== SQLITE_FULL) say({ kind: "failing", error: String(error) });
+}
 
-port.on("message", ({ kind }: CheckpointInput) => {
-  if (kind === "stop") {
-    clearInterval(timer);
-    db.close();
-    say({ kind: "stopped" });
-    port.close();
-    return;
-  }
+let timer: NodeJS.Timeout | undefined;
+let pausing = false;
+let isLong = false;
+
+function look(): void {
+  timer = setTimeout(look, EVERY_MILLISECONDS);
   try {
+    if (pausing || walOctets() < WORTH_OCTETS) return;
+    const { frames } = checkpoint("PASSIVE");
+    isLong = frames * PAGE_SIZE > LONG_OCTETS;
+    if (frames * PAGE_SIZE > RESTART_OCTETS && frames !== restartedAt) askForPause();
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function askForPause(): void {
+  pausing = true;
+  say({ kind: "pause" });
+}
+
+/** The writer pauses: the log is moved as a whole, and the next write begins it anew. */
+function restart(): void {
+  try {
+    db.sqlite.exec(`PRAGMA busy_timeout=${isLong ? LONG_BUSY_MILLISECONDS : BUSY_MILLISECONDS}`);
     const { frames, busy } = checkpoint("RESTART");
     if (!busy) restartedAt = frames;
+    else {
+      clearTimeout(timer);
+      timer = setTimeout(look, AGAIN_MILLISECONDS);
+    }
   } catch (error) {
-    log.err("DBERROR: checkpoint failed", { error: String(error) });
+    failed(error);
   }
+  pausing = false;
   say({ kind: "resume" });
+}
+
+function stop(): void {
+  clearTimeout(timer);
+  db.close();
+  say({ kind: "stopped" });
+  port.close();
+}
+
+port.on("message", ({ kind }: CheckpointInput) => {
+  if (kind === "stop") stop();
+  else if (kind === "go") restart();
+  else if (!pausing) askForPause();
 });
+look();

@@ -19,6 +19,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
 import { syncFilesystem } from "../../base/native/index.ts";
@@ -31,7 +32,7 @@ import { readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
 import type { PendingRow, PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
-import { HOT_SPAN, HotBlock } from "../records/hot.ts";
+import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
 
 /** Rows and octets read from the database at a time. */
 const ROWS_AT_A_TIME = 128;
@@ -116,7 +117,7 @@ export class FileWork {
     );
     for (const row of rows) {
       const pending = pendingFromRow(row);
-      this.writeFile(pending);
+      this.place(pending);
       this.writeCache(pending);
       this.writtenSeq = pending.seq;
       this.written += 1;
@@ -165,8 +166,52 @@ export class FileWork {
     this.roots.clear();
   }
 
-  /** Writes one message file, whatever was there before. */
-  writeFile(pending: PendingRow): void {
+  /**
+   * Writes one message file, whatever was there before. False, with a line in the log: its octets are nowhere, which is damage.
+   * @throws Error of the filesystem
+   */
+  place(pending: PendingRow): boolean {
+    try {
+      this.writeFile(pending);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || pending.octets) throw error;
+    }
+    // A link whose source has been removed since: it was removed because the link was durable.
+    if (this.holds(pending) || !this.isWanted(pending)) return true;
+    this.log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
+    return false;
+  }
+
+  /** Whether the message file has the right length and digest. Length alone proves nothing after a power cut. */
+  private holds(pending: PendingRow): boolean {
+    const path = messagePath(this.directory(pending.partition, pending.uniqueId), pending.uid);
+    if (sizeOf(path) !== pending.sizeOctets) return false;
+    const hash = createHash("sha1");
+    const piece = Buffer.allocUnsafe(Math.min(1 << 20, Math.max(1, pending.sizeOctets)));
+    const fd = openSync(path, constants.O_RDONLY);
+    try {
+      for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) hash.update(piece.subarray(0, read));
+    } finally {
+      closeSync(fd);
+    }
+    return hash.digest().equals(pending.guid);
+  }
+
+  /** Whether the message is still there, and its mailbox on that partition. */
+  private isWanted({ mbox, uid, uniqueId, partition }: PendingRow): boolean {
+    if (readEntryByUniqueId(this.db, uniqueId)?.partition !== partition) return false;
+    const block = this.hotBlock(mbox, uid);
+    const index = block ? block.find(uid) : -1;
+    return index >= 0 && (block!.flags(index) & Flag.expunged) === 0;
+  }
+
+  private hotBlock(mbox: number, uid: number): HotBlock | undefined {
+    const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, uid, HOT_SPAN));
+    return row && HotBlock.decode(row[0] as Uint8Array);
+  }
+
+  private writeFile(pending: PendingRow): void {
     const directory = this.directory(pending.partition, pending.uniqueId);
     const target = messagePath(directory, pending.uid);
     this.touched.add(pending.partition);
@@ -287,9 +332,8 @@ export class FileWork {
     for (const name of names) {
       const uid = /^([1-9]\d*)\.$/.exec(name)?.[1];
       if (uid === undefined) continue;
-      const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, Number(uid), HOT_SPAN));
-      const isThere = row !== undefined && HotBlock.decode(row[0] as Uint8Array).find(Number(uid)) >= 0;
-      if (!isThere) unlinkIfThere(messagePath(directory, Number(uid)));
+      const block = this.hotBlock(mbox, Number(uid));
+      if (!block || block.find(Number(uid)) < 0) unlinkIfThere(messagePath(directory, Number(uid)));
     }
   }
 

@@ -8,7 +8,7 @@
 import { performance } from "node:perf_hooks";
 import type { Log } from "../../base/log.ts";
 import type { Finished, HeaderVersion } from "./file-work.ts";
-import { Busy, type MailboxChange, type Tx } from "./tx.ts";
+import { Busy, FilesBehind, type MailboxChange, type Tx } from "./tx.ts";
 
 /** A verb that may as well be run twice in a row: its answers need not be kept for a client that asks again. */
 export interface RepeatableVerb {
@@ -58,6 +58,8 @@ export interface GroupHooks {
   filesWanted(lastPendingSeq: number): void;
   /** After each commit that changed something, in commit order, before the group's answers: who asked finds the news already there. */
   published(changes: Changes): void;
+  /** There was no room for a group: the log should be made shorter. */
+  diskFull?(): void;
   /** The database can no longer be trusted; the process must end. */
   fatal(error: unknown): void;
 }
@@ -83,6 +85,11 @@ interface DoneRows {
 }
 
 const SQLITE_FULL = 13;
+const SQLITE_CORRUPT = 11;
+const SQLITE_IOERR_READ = 266;
+const SQLITE_IOERR_SHORT_READ = 522;
+/** After a full disk, work of our own waits so long before it is tried again. */
+const FULL_MILLISECONDS = 500;
 
 export class GroupEngine {
   private readonly tx: Tx;
@@ -96,10 +103,14 @@ export class GroupEngine {
   private paused = 0;
   private stopped = false;
   private waiting = 0;
-  private fileBacklog = 0;
+  private filesDoneSeq: number;
+  private filesFailing = false;
+  private fullUntil = 0;
+  private forgotten: string[] = [];
   private donePendingSeq = 0;
   private doneDoomedSeqs: number[] = [];
   private doneHeaders: HeaderVersion[] = [];
+  private retryTimer: NodeJS.Timeout | undefined;
   private readonly idleWaiters: (() => void)[] = [];
   /** Jobs of the group that runs: all of them are answered if it fails. */
   private groupJobs: Job[] = [];
@@ -113,6 +124,7 @@ export class GroupEngine {
     this.verbs = verbs;
     this.hooks = hooks;
     this.log = log;
+    this.filesDoneSeq = tx.lastPendingSeq;
   }
 
   submit(request: WriteRequest): void {
@@ -140,11 +152,24 @@ export class GroupEngine {
   }
 
   /** The file thread has made everything up to `seq` durable, removed doomed files and written header files: their rows go with the next group. */
-  filesDone({ pendingSeq, doomed, headers }: Finished, backlog: number): void {
+  filesDone({ pendingSeq, doomed, headers }: Finished): void {
+    this.filesDoneSeq = Math.max(this.filesDoneSeq, pendingSeq);
+    this.filesFailing = false;
     this.donePendingSeq = Math.max(this.donePendingSeq, pendingSeq);
     this.doneDoomedSeqs.push(...doomed);
     this.doneHeaders.push(...headers);
-    this.fileBacklog = backlog;
+    this.schedule();
+  }
+
+  /** The file thread cannot write: with the backlog at its bound, what calls for more files is refused. */
+  filesFail(): void {
+    this.filesFailing = true;
+    this.schedule();
+  }
+
+  /** Drops the answers kept for a client that has gone for good, with the next group. */
+  forget(client: string): void {
+    this.forgotten.push(client);
     this.schedule();
   }
 
@@ -173,32 +198,54 @@ export class GroupEngine {
   /** Takes no more requests; those that wait are refused as temporarily unavailable. */
   stop(): void {
     this.stopped = true;
+    clearTimeout(this.retryTimer);
     for (const job of this.takeAll()) job.request.answer({ refusal: { code: "storeUnavailable" } });
   }
 
   /** Runs groups until nothing is left to do; for stores that a program opened itself, and tests. */
   runNow(): void {
-    while (!this.stopped && (this.waiting > 0 || this.hasHousekeeping())) this.runGroup();
+    while (!this.stopped && (this.waiting > 0 || this.hasHousekeeping())) if (!this.runGroup()) return;
   }
 
   private hasHousekeeping(): boolean {
-    return this.donePendingSeq > 0 || this.doneDoomedSeqs.length > 0 || this.doneHeaders.length > 0;
+    const { donePendingSeq, doneDoomedSeqs, doneHeaders, forgotten } = this;
+    return donePendingSeq > 0 || doneDoomedSeqs.length > 0 || doneHeaders.length > 0 || forgotten.length > 0;
+  }
+
+  /** Whether requests have to wait for the file thread. */
+  private isBehind(): boolean {
+    // Numbers are also spent by work that was taken back: only the table knows how many rows there are.
+    if (this.tx.lastPendingSeq - this.filesDoneSeq < MAX_PENDING_FILES) return false;
+    return this.tx.countPending(MAX_PENDING_FILES) >= MAX_PENDING_FILES;
+  }
+
+  private isRunnable(): boolean {
+    return this.hasHousekeeping() || (this.waiting > 0 && (this.filesFailing || !this.isBehind()));
   }
 
   private schedule(): void {
     if (this.scheduled || this.running || this.stopped) return;
     this.scheduled = true;
-    // setImmediate, not a microtask: all sockets that are readable in this turn of the loop get into one group.
-    setImmediate(() => {
+    const run = (): void => {
       this.scheduled = false;
       if (this.paused > 0 || this.stopped) return;
-      if (this.waiting > 0 || this.hasHousekeeping()) this.runGroup();
-      if (this.waiting > 0 || this.hasHousekeeping()) this.schedule();
-      else for (const resolve of this.idleWaiters.splice(0)) resolve();
-    });
+      if (this.isRunnable()) this.runGroup();
+      if (this.isRunnable()) this.schedule();
+      else if (this.waiting === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
+    };
+    const wait = this.waiting > 0 ? 0 : this.fullUntil - Date.now();
+    if (wait > 0) {
+      this.scheduled = false;
+      this.retryTimer ??= setTimeout(() => {
+        this.retryTimer = undefined;
+        this.schedule();
+      }, wait);
+      // setImmediate, not a microtask: all sockets that are readable in this turn of the loop get into one group.
+    } else setImmediate(run);
   }
 
-  private runGroup(): void {
+  /** False: it failed, and nothing of it is done. */
+  private runGroup(): boolean {
     this.running = true;
     const { tx } = this;
     const answers: { job: Job; answer: Answer }[] = [];
@@ -207,19 +254,23 @@ export class GroupEngine {
     this.counts.groups += 1;
     const doneRows = this.takeDoneRows();
     const undos = this.undos.splice(0);
+    const forgotten = this.forgotten.splice(0);
     try {
       tx.db.run("BEGIN IMMEDIATE");
       this.runUndos(undos);
       this.deleteDoneRows(doneRows);
-      if (this.fileBacklog < MAX_PENDING_FILES) this.runJobs(answers, unfinished);
+      for (const client of forgotten) tx.db.run("DELETE FROM reply WHERE client=?", client);
+      tx.filesBehind = this.isBehind();
+      if (!tx.filesBehind || this.filesFailing) this.runJobs(answers, unfinished);
       this.storeAnswers(answers);
       tx.db.run("COMMIT");
       this.counts.commits += 1;
     } catch (error) {
       this.giveBack(doneRows);
       this.undos.unshift(...undos);
+      this.forgotten.unshift(...forgotten);
       this.groupFailed(error);
-      return;
+      return false;
     } finally {
       this.running = false;
     }
@@ -230,6 +281,7 @@ export class GroupEngine {
     this.counts.requests += answers.length;
     for (const job of unfinished) this.requeue(job);
     if (answers.length > 0 || unfinished.length > 0) this.unpark();
+    return true;
   }
 
   private runJobs(answers: { job: Job; answer: Answer }[], unfinished: Job[]): void {
@@ -272,13 +324,17 @@ export class GroupEngine {
       job.undo = tx.takeUndo() ?? job.undo;
       return outcome;
     } catch (error) {
-      if (!tx.db.sqlite.isTransaction || isDatabaseError(error)) throw error;
+      const isDamage = isDamageError(error);
+      if (!tx.db.sqlite.isTransaction || (isDatabaseError(error) && !isDamage)) throw error;
+      // What cannot be read concerns this verb: the rest of the store goes on.
+      if (isDamage) this.log.err("DBERROR: the database is damaged", { verb: request.verb, error: String(error) });
       tx.db.run("ROLLBACK TO verb");
       tx.db.run("RELEASE verb");
       tx.rollback();
       tx.takeUndo();
       if (job.undo) this.runUndos([job.undo]);
       if (error instanceof Busy && !job.slices) return "busy";
+      if (error instanceof FilesBehind) return { refusal: { code: "diskFull" } };
       const refusal = this.hooks.refusalOf(error);
       if (refusal) return { refusal };
       this.log.err("verb failed", { verb: request.verb, error: error instanceof Error ? error.stack : String(error) });
@@ -348,10 +404,15 @@ export class GroupEngine {
     }
     tx.reset();
     const refusal = { code: full ? "diskFull" : "storeUnavailable" };
-    const jobs = new Set([...this.groupJobs, ...this.parked.splice(0)]);
+    // Also those between two slices: what memory held of their mailboxes, and their locks, are gone.
+    const jobs = new Set([...this.groupJobs, ...this.parked.splice(0), ...this.takeBegun()]);
     for (const job of jobs) if (job.undo) this.undos.push(job.undo);
     for (const job of jobs) job.request.answer({ refusal });
-    if (full) return;
+    if (full) {
+      this.fullUntil = Date.now() + FULL_MILLISECONDS;
+      this.hooks.diskFull?.();
+      return;
+    }
     this.stop();
     this.hooks.fatal(error);
   }
@@ -377,6 +438,19 @@ export class GroupEngine {
     this.waiting += 1;
   }
 
+  private takeBegun(): Job[] {
+    const begun: Job[] = [];
+    for (const [client, queue] of this.queues) {
+      const rest = queue.filter(({ slices }) => !slices);
+      if (rest.length === queue.length) continue;
+      begun.push(...queue.filter(({ slices }) => slices));
+      this.waiting -= queue.length - rest.length;
+      if (rest.length > 0) this.queues.set(client, rest);
+      else this.queues.delete(client);
+    }
+    return begun;
+  }
+
   private unpark(): void {
     for (const job of this.parked.splice(0)) this.requeue(job);
   }
@@ -397,6 +471,13 @@ function isSlices(value: unknown): value is Generator<void, unknown, void> {
 function nextSlice(slices: Generator<void, unknown, void>): Answer | "more" {
   const step = slices.next();
   return step.done ? { result: step.value } : "more";
+}
+
+/** Pages that are damaged or cannot be read: in a file that is otherwise in order. */
+function isDamageError(error: unknown): boolean {
+  if (!isDatabaseError(error)) return false;
+  const { errcode = 0 } = error as { errcode?: number };
+  return (errcode & 0xff) === SQLITE_CORRUPT || errcode === SQLITE_IOERR_READ || errcode === SQLITE_IOERR_SHORT_READ;
 }
 
 /** Errors of SQLite itself (full disk, input/output): the whole group is in doubt, not only the verb. */

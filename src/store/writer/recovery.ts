@@ -1,10 +1,5 @@
 /** What a writer does before it takes its first request: brings files in line with the database, and finishes or undoes work in slices. */
-import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
-import type { Log } from "../../base/log.ts";
-import { mailboxDirectory, messagePath } from "../blobs/paths.ts";
 import type { Database } from "../database.ts";
-import type { PendingRow } from "../pending.ts";
 import { type FileWork, PENDING_COLUMNS, pendingFromRow } from "./file-work.ts";
 import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
 import type { Tx } from "./tx.ts";
@@ -29,7 +24,6 @@ export function recover(
   tx: Tx,
   files: FileWork,
   intents: ReadonlyMap<string, IntentHandler>,
-  log: Log,
   nowMs: number,
 ): RecoveryReport {
   const { db, settings } = tx;
@@ -44,17 +38,8 @@ export function recover(
       const pending = pendingFromRow(row);
       after = pending.seq;
       report.pending += 1;
-      try {
-        // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
-        files.writeFile(pending);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT" || pending.octets) throw error;
-        // A link whose source has been removed since: it was removed because the link was durable.
-        if (fileHolds(settings.partitions, pending) || !db.get("SELECT 1 FROM mailbox WHERE mbox=?", pending.mbox))
-          continue;
-        report.lost += 1;
-        log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
-      }
+      // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
+      if (!files.place(pending)) report.lost += 1;
     }
   }
   for (const root of settings.partitions.keys()) files.touch(root);
@@ -76,24 +61,6 @@ export function recover(
   db.run("COMMIT");
   tx.takeChanges();
   return report;
-}
-
-/** Whether the message file has the right length and digest. Length alone proves nothing after a power cut. */
-function fileHolds(partitions: ReadonlyMap<string, string>, pending: PendingRow): boolean {
-  const root = partitions.get(pending.partition);
-  if (root === undefined)
-    throw new Error(`partition-${pending.partition} is not in the configuration, but has messages`);
-  const path = messagePath(mailboxDirectory(root, pending.uniqueId), pending.uid);
-  if (statSync(path, { throwIfNoEntry: false })?.size !== pending.sizeOctets) return false;
-  const hash = createHash("sha1");
-  const piece = Buffer.allocUnsafe(Math.min(1 << 20, Math.max(1, pending.sizeOctets)));
-  const fd = openSync(path, "r");
-  try {
-    for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) hash.update(piece.subarray(0, read));
-  } finally {
-    closeSync(fd);
-  }
-  return hash.digest().equals(pending.guid);
 }
 
 export function recoveryNeeded(db: Database): boolean {

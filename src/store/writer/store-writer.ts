@@ -68,7 +68,7 @@ export class StoreWriter {
     const tx = new Tx(db, options);
     const reader = openReader(db.path);
     const files = new FileWork(reader, options.partitions, options.log);
-    this.recovery = recover(tx, files, options.intents, options.log, Date.now());
+    this.recovery = recover(tx, files, options.intents, Date.now());
     if (options.threads) {
       files.close();
       reader.close();
@@ -77,6 +77,7 @@ export class StoreWriter {
       this.inlineDb = reader;
     }
     const hooks: GroupHooks = {
+      diskFull: () => this.checkpointThread?.postMessage({ kind: "shorten" } satisfies CheckpointInput),
       refusalOf: options.refusalOf,
       filesWanted: (lastPendingSeq) => this.filesWanted(lastPendingSeq),
       published: options.published,
@@ -127,8 +128,7 @@ export class StoreWriter {
 
   /** Drops the answers kept for a client that has gone for good. */
   forgetClient(client: string): void {
-    if (this.db.sqlite.isTransaction) return;
-    this.db.run("DELETE FROM reply WHERE client=?", client);
+    this.engine.forget(client);
   }
 
   /** Resolves when table `pending` is empty and every file it called for is durable. */
@@ -157,7 +157,12 @@ export class StoreWriter {
       await Promise.all([this.endThread(this.fileThread), this.endThread(this.checkpointThread)]);
     }
     this.engine.stop();
-    this.db.sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    try {
+      this.db.sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      // The log stays, and the next start moves it.
+      this.options.log.err("DBERROR: checkpoint failed", { error: String(error) });
+    }
     this.db.close();
     closeSync(this.lockFd);
   }
@@ -166,7 +171,7 @@ export class StoreWriter {
     this.engine.runNow();
     const nowSeconds = Math.floor(Date.now() / 1000);
     while (files.step(nowSeconds) || files.unsynced > 0) {
-      this.engine.filesDone(files.sync(), 0);
+      this.engine.filesDone(files.sync());
       this.engine.runNow();
     }
   }
@@ -191,20 +196,24 @@ export class StoreWriter {
       } else if (message.kind === "resume") {
         resume?.();
         resume = undefined;
+      } else if (message.kind === "failing") {
+        // Its sync was to cover the log, too: whether what the writer syncs next reaches the disk cannot be known.
+        this.engine.stop();
+        this.options.fatal(new Error(message.error));
       }
     });
   }
 
   private fileMessage(message: FileThreadOutput): void {
     if (message.kind === "finished") {
-      const backlog = this.engine.lastPendingSeq - message.pendingSeq;
-      this.engine.filesDone(message, backlog);
+      this.engine.filesDone(message);
     } else if (message.kind === "idle") {
       this.fileThreadIdle = true;
       if (this.wakePending) this.wakeFiles();
       else if (message.drained) for (const resolve of this.drainWaiters.splice(0)) resolve();
     } else if (message.kind === "failing") {
       this.fileThreadIdle = true;
+      this.engine.filesFail();
     }
   }
 

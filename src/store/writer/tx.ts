@@ -43,6 +43,9 @@ export class Busy extends Error {
   }
 }
 
+/** Thrown when more message files wait to be written than may. */
+export class FilesBehind extends Error {}
+
 export interface OwnerRow {
   readonly id: number;
   readonly name: string;
@@ -93,6 +96,8 @@ export class Tx implements WriterContext {
   now = 0;
   /** Nanoseconds within the second. */
   nowNanos = 0;
+  /** Set by the engine: no more files may be called for now. */
+  filesBehind = false;
   /** Mailboxes changed since the last `takeChanges`. */
   private changedBoxes = new Map<number, MailboxChange>();
   private listChanged = false;
@@ -197,6 +202,19 @@ export class Tx implements WriterContext {
     }
     this.writers.set(mbox, writer);
     this.touched.add(writer);
+    return writer;
+  }
+
+  /**
+   * The mailbox for reading its rows, also while another verb holds it: so that nobody who holds one mailbox ever waits for another.
+   * undefined: it is gone.
+   */
+  peek(mbox: number): MailboxWriter | undefined {
+    const kept = this.writers.get(mbox);
+    if (kept) return kept;
+    const header = readHeader(this.db, mbox);
+    const writer = header && new MailboxWriter(this, header);
+    if (writer) this.writers.set(mbox, writer);
     return writer;
   }
 
@@ -404,6 +422,7 @@ export class Tx implements WriterContext {
   // ---- files -------------------------------------------------------------------------------------------------------
 
   addPending(input: PendingInput): number {
+    if (this.filesBehind) throw new FilesBehind("message files cannot be written");
     const seq = this.nextPendingSeq++;
     this.filesWanted = true;
     this.db.run(
@@ -422,6 +441,11 @@ export class Tx implements WriterContext {
       input.octets ?? null,
     );
     return seq;
+  }
+
+  /** Rows of table `pending`, counted up to `most`. */
+  countPending(most: number): number {
+    return this.db.get("SELECT count(*) FROM (SELECT 1 FROM pending LIMIT ?)", most)![0] as number;
   }
 
   /** Highest pending number given out. */
