@@ -65,8 +65,8 @@ function* copyInSlices(context: VerbContext, copying: Copying): Generator<void, 
   const intent = beginHidden(tx, { mbox: target.mbox, first, last });
   for (let n = 0; n < uids.length; n++) {
     if (n > 0 && n % sliceRows === 0) {
-      do yield;
-      while (tx.isBusy(copying.source.mbox));
+      // The target is ours, so the source is not waited for: whoever holds it may be waiting for us.
+      yield;
     }
     copying.copyOne(uids[n]!, first + n);
   }
@@ -166,7 +166,7 @@ class Copying {
 
   copyOne(uid: number, targetUid: number): void {
     const { tx } = this.context;
-    const reading = tx.mailbox(this.source.mbox);
+    const reading = tx.peek(this.source.mbox) ?? refuse("mailboxNonexistent");
     const hot = reading.hotRow(uid);
     const cold = reading.coldRow(uid);
     if (!hot || !cold) throw new Error(`uid ${uid} of ${this.source.uniqueId} has no row`);
@@ -185,7 +185,7 @@ class Copying {
       uidValidity: tx.mailbox(this.target.mbox).header.uidValidity,
       source: rangesOfUids(uids),
       target: uids.length === 0 ? [] : [{ first, last: first + uids.length - 1 }],
-      highestModseq: tx.mailbox(this.source.mbox).header.highestModseq,
+      highestModseq: tx.peek(this.source.mbox)?.header.highestModseq ?? 0,
     };
   }
 
@@ -206,7 +206,7 @@ class Copying {
     let mapped = this.keywordBits.get(key);
     if (!mapped) {
       const { tx } = this.context;
-      const names = namesOfUserBits(tx.mailbox(this.source.mbox).header.flagNames, bits);
+      const names = namesOfUserBits(tx.peek(this.source.mbox)?.header.flagNames ?? [], bits);
       mapped = wantedUserBits(this.context, tx.mailbox(this.target.mbox), names);
       this.keywordBits.set(key, mapped);
     }
