@@ -75,6 +75,7 @@ static struct fd_entry fds[FDS];
 static struct control *control;
 static struct rule rules[16];
 static int rule_count;
+static int folders_apart;
 static int log_fd = -1;
 static char root[PATH_MAX], ack_path[PATH_MAX];
 static size_t root_length;
@@ -161,6 +162,7 @@ static void parse_rules(const char *text) {
 static void init(void) {
   const char *root_env = getenv("SIM_ROOT"), *log_env = getenv("SIM_LOG"), *ack_env = getenv("SIM_ACK");
   const char *rules_env = getenv("SIM_RULES");
+  folders_apart = getenv("SIM_APART") != NULL;
   if (!root_env || !log_env) { ready = -1; return; }
   inside++;
   if (!realpath(root_env, root)) die(root_env);
@@ -522,6 +524,13 @@ static uint64_t inode_of(int dirfd, const char *path) {
     } \
     result; })
 
+/* Whether the paths lie in different folders of the root, when each folder stands for a filesystem of its own. */
+static int are_apart(const char *one, const char *other) {
+  if (!folders_apart || !one || !other) return 0;
+  size_t n = strcspn(one, "/"), m = strcspn(other, "/");
+  return n != m || memcmp(one, other, n) != 0;
+}
+
 static int rename_any(int dir1, const char *from, int dir2, const char *to, unsigned flags) {
   if (!active()) return (int)SYSCALL(SYS_renameat2, dir1, from, dir2, to, flags);
   lock();
@@ -529,6 +538,7 @@ static int rename_any(int dir1, const char *from, int dir2, const char *to, unsi
   const char *r1 = tracked_path(dir1, from, b1), *r2 = tracked_path(dir2, to, b2);
   int result;
   if (flags & 2 /* RENAME_EXCHANGE: not modelled */ && (r1 || r2)) errno = EINVAL, result = -1;
+  else if (are_apart(r1, r2)) errno = EXDEV, result = -1;
   else result = NAMED(RENAME, C_RENAME, r1, r2, inode_of(dir1, from), 0, (int)SYSCALL(SYS_renameat2, dir1, from, dir2, to, flags));
   unlock();
   return result;
@@ -540,9 +550,11 @@ int renameat2(int d1, const char *from, int d2, const char *to, unsigned flags) 
 static int link_any(int d1, const char *from, int d2, const char *to, int flags) {
   if (!active()) return (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags);
   lock();
-  char b2[PATH_MAX];
-  const char *r2 = tracked_path(d2, to, b2);
-  int result = NAMED(LINK, C_LINK, NULL, r2, 0, inode_of(d2, to), (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags));
+  char b1[PATH_MAX], b2[PATH_MAX];
+  const char *r1 = tracked_path(d1, from, b1), *r2 = tracked_path(d2, to, b2);
+  int result;
+  if (are_apart(r1, r2)) errno = EXDEV, result = -1;
+  else result = NAMED(LINK, C_LINK, NULL, r2, 0, inode_of(d2, to), (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags));
   unlock();
   return result;
 }

@@ -44,6 +44,8 @@ export interface ShimOptions {
   /** Writes to this file (outside of the root) are recorded as acknowledgements. */
   readonly ack?: string;
   readonly rules?: readonly ShimRule[];
+  /** The folders of the root are filesystems of their own: no link or rename between them. */
+  readonly apart?: boolean;
 }
 
 const cacheDirectory = resolve(import.meta.dirname, "../../../.cache/simulation");
@@ -69,12 +71,13 @@ export function shimLibrary(): string {
 }
 
 /** Environment variables which make a child process (and its children) record. */
-export function shimEnvironment({ root, log, ack, rules = [] }: ShimOptions): Record<string, string> {
+export function shimEnvironment({ root, log, ack, rules = [], apart = false }: ShimOptions): Record<string, string> {
   return {
     LD_PRELOAD: shimLibrary(),
     SIM_ROOT: root,
     SIM_LOG: log,
     ...(ack === undefined ? {} : { SIM_ACK: ack }),
+    ...(apart ? { SIM_APART: "1" } : {}),
     ...(rules.length === 0 ? {} : { SIM_RULES: rules.map(formatRule).join(";") }),
     // io_uring would write past libc.
     UV_USE_IO_URING: "0",

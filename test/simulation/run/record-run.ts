@@ -26,6 +26,8 @@ export interface RunOptions extends Omit<ChildOptions, "root" | "restarts"> {
   /** A tree to begin with, which is then taken as durable. Default: empty. */
   readonly keepRoot?: boolean;
   readonly rules?: readonly ShimRule[];
+  /** The folders of the root are filesystems of their own. */
+  readonly apart?: boolean;
   /** Passed on to the program (toy faults). */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -39,6 +41,7 @@ export async function recordRun({
   directory,
   keepRoot,
   rules,
+  apart = false,
   environment,
   ...options
 }: RunOptions): Promise<Recording> {
@@ -49,7 +52,11 @@ export async function recordRun({
     rmSync(old, { recursive: true, force: true });
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const initial = readTree(root);
-  const env = { ...process.env, ...environment, ...shimEnvironment({ root, log, ack, ...(rules ? { rules } : {}) }) };
+  const env = {
+    ...process.env,
+    ...environment,
+    ...shimEnvironment({ root, log, ack, apart, ...(rules ? { rules } : {}) }),
+  };
   let stderr = "";
   let restarts = 0;
   for (;;) {

@@ -136,6 +136,10 @@ class ActionVerb {
     });
     return changed.length > 0 ? Object.fromEntries(changed) : undefined;
   }
+  private isDeleted(field: "from"): boolean {
+    const name = this.tx.entryByUniqueId(this.found.get(field)!.uniqueId)?.name;
+    return name === undefined || name.startsWith("DELETED.");
+  }
   private call(verb: string, args: unknown, caller: Caller, octets: readonly Uint8Array[] = []): unknown {
     return this.table.get(verb)!(this.tx, args, octets, caller);
   }
@@ -279,9 +283,12 @@ class ActionVerb {
     const copied = uidsOf(source).map((from, i) => {
       const row = writer.hotRow(targets[i]!)!;
       const told = { from, to: targets[i]!, modseq: row.modseq };
-      if (present.get(from) === this.sourceModseqs.get(from)) return told;
+      if (present.get(from) === this.sourceModseqs.get(from) && !this.isDeleted("from")) return told;
       const system = systemFlagNames.flatMap(([bit, name]) => (row.flags & bit ? [name] : []));
-      return { ...told, flags: [...system, ...namesOfUserBits(writer.header.flagNames, row.user)] };
+      const { guid, sizeOctets, internalDate } = writer.coldRow(told.to)!;
+      const flags = [...system, ...namesOfUserBits(writer.header.flagNames, row.user)];
+      const digest = Buffer.from(guid).toString("hex");
+      return { ...told, message: { flags, digest, sizeOctets, internaldate: internalDate } };
     });
     return { ok: true, copied };
   }

@@ -266,6 +266,9 @@ class Reader {
   private checkFilesOf(partition: string, base: string): void {
     const rows = this.all<ListRow>("SELECT * FROM list WHERE mbox NOTNULL AND partition = ?", partition);
     const known = new Set(rows.map(({ uniqueid }) => uniqueid));
+    // What a move that was cut has left, to be looked at later.
+    const later = this.all<ListRow>("SELECT uniqueid FROM doomed WHERE uid = 0 AND partition = ?", partition);
+    for (const { uniqueid } of later) known.add(uniqueid);
     for (const x of existsSync(base) ? readdirSync(base) : [])
       for (const y of readdirSync(join(base, x)))
         for (const uniqueid of readdirSync(join(base, x, y))) {
@@ -273,7 +276,11 @@ class Reader {
             this.problems.push(`the directory of ${uniqueid} is left, which is no mailbox of ${partition}`);
           else
             for (const file of readdirSync(join(base, x, y, uniqueid)))
-              if (/^\d+\.$/.test(file) && !this.files.has(join(base, x, y, uniqueid, file)))
+              if (
+                /^\d+\.$/.test(file) &&
+                !later.some((one) => one.uniqueid === uniqueid) &&
+                !this.files.has(join(base, x, y, uniqueid, file))
+              )
                 this.problems.push(`file ${uniqueid}/${file} belongs to no row`);
         }
   }

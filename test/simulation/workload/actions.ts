@@ -80,8 +80,13 @@ export interface CopiedAnswer {
   readonly from: number;
   readonly to: number;
   readonly modseq: number | undefined;
-  /** Its flags, where those of the source were changed while the copy was under way. */
-  readonly flags?: readonly string[];
+  /** What was copied, where the source was changed or went while the copy was under way. */
+  readonly message?: {
+    readonly flags: readonly string[];
+    readonly digest: string;
+    readonly sizeOctets: number;
+    readonly internaldate: number;
+  };
 }
 export interface ChangedAnswer {
   readonly uid: number;
@@ -104,6 +109,8 @@ export type Outcome =
       readonly stored?: readonly (StoredAnswer | null)[];
       /** copy, move: the new messages, in order of their uids. */
       readonly copied?: readonly CopiedAnswer[];
+      /** The flags of the copies cannot be foretold. */
+      readonly anyFlags?: boolean;
       /** flags, expunge: messages that were changed, with their new modseqs. */
       readonly changed?: readonly ChangedAnswer[];
       /** move: highestmodseq of the source mailbox afterwards. */

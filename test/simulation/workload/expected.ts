@@ -15,6 +15,8 @@ export interface ExpectedMessage {
   readonly digest: string;
   readonly sizeOctets: number;
   readonly flags: ReadonlySet<string>;
+  /** A copy in flight, whose source's flags may have changed meanwhile. */
+  readonly anyFlags?: boolean;
   /** Undefined: the store chose it. */
   readonly internaldate: number | undefined;
   /** Undefined: a change in flight may have given it any modseq above `modseqAtLeast`. */
@@ -60,9 +62,19 @@ function mailboxFromJson({ messages, ...mailbox }: MailboxJson): ExpectedMailbox
   return { ...mailbox, messages: map };
 }
 
+export interface DeletedMailbox {
+  readonly mailbox: ExpectedMailbox;
+  readonly certain: boolean;
+  /** Work that had begun before goes on in it. */
+  readonly loose?: boolean;
+}
+
 interface ExpectedJson {
   readonly mailboxes: readonly MailboxJson[];
-  readonly deleted: readonly (readonly [string, { readonly mailbox: MailboxJson; readonly certain: boolean }])[];
+  readonly deleted: readonly (readonly [
+    string,
+    { readonly mailbox: MailboxJson; readonly certain: boolean; readonly loose?: boolean },
+  ])[];
   readonly quotas: readonly (readonly [string, number])[];
   readonly everStored: readonly (readonly [string, string])[];
   readonly uidvalidities: readonly (readonly [string, number])[];
@@ -73,7 +85,7 @@ interface ExpectedJson {
 export class Expected {
   readonly mailboxes: Map<string, ExpectedMailbox>;
   /** By uniqueid: deleted ones that are kept below DELETED; not certain: or gone for good. */
-  readonly deleted: Map<string, { readonly mailbox: ExpectedMailbox; readonly certain: boolean }>;
+  readonly deleted: Map<string, DeletedMailbox>;
   readonly quotas: Map<string, number>;
   /** Everything ever acknowledged, for "no uid reused with other content": `uniqueid uid` to digest. */
   readonly everStored: Map<string, string>;
@@ -95,10 +107,7 @@ export class Expected {
   toJSON(): ExpectedJson {
     return {
       mailboxes: [...this.mailboxes.values()].map(mailboxToJson),
-      deleted: [...this.deleted].map(([id, { mailbox, certain }]) => [
-        id,
-        { mailbox: mailboxToJson(mailbox), certain },
-      ]),
+      deleted: [...this.deleted].map(([id, deleted]) => [id, { ...deleted, mailbox: mailboxToJson(deleted.mailbox) }]),
       quotas: [...this.quotas],
       everStored: [...this.everStored],
       uidvalidities: [...this.uidvalidities],
@@ -108,8 +117,8 @@ export class Expected {
   static fromJSON(json: ExpectedJson): Expected {
     const expected = new Expected();
     for (const mailbox of json.mailboxes) expected.mailboxes.set(mailbox.name, mailboxFromJson(mailbox));
-    for (const [id, { mailbox, certain }] of json.deleted)
-      expected.deleted.set(id, { mailbox: mailboxFromJson(mailbox), certain });
+    for (const [id, deleted] of json.deleted)
+      expected.deleted.set(id, { ...deleted, mailbox: mailboxFromJson(deleted.mailbox) });
     for (const [root, limit] of json.quotas) expected.quotas.set(root, limit);
     for (const [key, digest] of json.everStored) expected.everStored.set(key, digest);
     for (const [name, uidvalidity] of json.uidvalidities) expected.uidvalidities.set(name, uidvalidity);
@@ -142,7 +151,7 @@ export class Expected {
       case "copy":
       case "move": {
         const copied = outcome.copied ?? [];
-        this.copy(action.from, action.to, copied);
+        this.copy(action.from, action.to, copied, outcome.anyFlags);
         if (action.verb === "move")
           this.expunge(
             action.from,
@@ -188,6 +197,11 @@ export class Expected {
       this.deleted.set(mailbox.uniqueid, { mailbox, certain: kept === true });
     this.mailboxes.delete(name);
     this.quotas.delete(name);
+  }
+  /** The mailboxes that a DELETE is about to put below DELETED, in which work that has begun goes on. */
+  loosen(names: ReadonlySet<string>): void {
+    for (const [id, deleted] of this.deleted)
+      if (names.has(deleted.mailbox.name)) this.deleted.set(id, { ...deleted, loose: true });
   }
   private put(mailbox: ExpectedMailbox): void {
     this.mailboxes.set(mailbox.name, mailbox);
@@ -250,24 +264,18 @@ export class Expected {
     }
     this.put({ ...mailbox, messages, highestModseq: highest(mailbox, changed) });
   }
-  private copy(from: string, to: string, copied: readonly CopiedAnswer[]): void {
+  private copy(from: string, to: string, copied: readonly CopiedAnswer[], anyFlags?: boolean): void {
     const source = this.mailboxes.get(from);
     const target = this.mailboxes.get(to);
-    if (copied.length === 0) return;
-    if (!source || !target) {
+    if (copied.length === 0 || (!target && to.startsWith("DELETED."))) return;
+    if ((!source && !from.startsWith("DELETED.")) || !target) {
       this.problems.push(`messages were copied from ${from} to ${to}, one of which does not exist`);
       return;
     }
     const added = new Map<number, ExpectedMessage>();
-    for (const { from: uid, to: newUid, modseq, flags } of copied) {
-      const message = source.messages.get(uid);
-      if (message)
-        added.set(newUid, {
-          ...message,
-          ...(flags ? { flags: new Set(flags) } : {}),
-          modseq,
-          modseqAtLeast: modseq ?? 0,
-        });
+    for (const { from: uid, to: newUid, modseq, message: told } of copied) {
+      const message = told ? { ...told, flags: new Set(told.flags) } : source?.messages.get(uid);
+      if (message) added.set(newUid, { ...message, anyFlags: anyFlags === true, modseq, modseqAtLeast: modseq ?? 0 });
       else this.problems.push(`uid ${uid} of ${from} was copied, which is not there`);
     }
     this.add(target, added);
@@ -384,7 +392,7 @@ export function foretell(expected: Expected, action: Action): Outcome | undefine
       if (!source || !target) return undefined;
       const uids = action.uids.filter((uid) => source.messages.has(uid));
       const copied = uids.map((uid, i) => ({ from: uid, to: target.lastUid + 1 + i, modseq: undefined }));
-      return { ok: true, copied };
+      return { ok: true, copied, anyFlags: action.sliced === true };
     }
     case "flags":
     case "expunge": {

@@ -54,6 +54,7 @@ export class Progress {
         this.expected.apply(action, part);
         this.open.set(id, { action: remaining(action, part), begun: true });
         if (part.ok && action.verb === "rename") this.followRename(part.mailboxes ?? []);
+        if (part.ok && action.verb === "delete") this.expected.loosen(this.namesAtWork());
         return;
       }
       case "A": {
@@ -91,6 +92,14 @@ export class Progress {
       );
       this.open.set(id, { action: now as unknown as Action, begun });
     }
+  }
+  private namesAtWork(): Set<string> {
+    const works = [...this.open.values()].filter(({ action, begun }) => begun && !isTreeWork(action));
+    return new Set(
+      works.flatMap(({ action }) =>
+        Object.entries(action).flatMap(([field, value]) => (nameFields.has(field) ? [String(value)] : [])),
+      ),
+    );
   }
   private opened(id: number): InFlight {
     const open = this.open.get(id);
