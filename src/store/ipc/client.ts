@@ -9,7 +9,10 @@ import type { Answer } from "../writer/group.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { ClientFrame, ServerFrame } from "./server.ts";
 
-/** Hears that a watched mailbox changed: highestmodseq then, and the range of uids whose rows changed (empty: first > last). */
+/**
+ * Hears that a watched mailbox changed: highestmodseq then, and the range of uids whose rows changed (empty: first > last). Called once with modseq 0 and
+ * all uids when the watch has begun to count: something may have changed before.
+ */
 export type ChangeListener = (modseq: number, firstUid: number, lastUid: number) => void;
 
 export interface StoreClientOptions {
@@ -36,6 +39,7 @@ interface Control {
 }
 
 const RECONNECT_MILLISECONDS = 50;
+const WATCH_MILLISECONDS = 100;
 const UNAVAILABLE: Answer = { refusal: { code: "storeUnavailable" } };
 
 export class StoreClient {
@@ -53,6 +57,9 @@ export class StoreClient {
   private queue: Uint8Array[] = [];
   private flushing = false;
   private retry: NodeJS.Timeout | undefined;
+  /** Watches that the writer has not been told of. */
+  private readonly newWatches = new Set<UniqueId>();
+  private watchTimer: NodeJS.Timeout | undefined;
 
   constructor(options: StoreClientOptions) {
     this.options = options;
@@ -85,14 +92,15 @@ export class StoreClient {
     let listeners = this.listeners.get(box);
     if (!listeners) {
       this.listeners.set(box, (listeners = new Set()));
-      this.say({ t: "watch", box });
+      this.newWatches.add(box);
+      this.watchTimer ??= setTimeout(() => this.sayWatches(), WATCH_MILLISECONDS);
     }
     listeners.add(listener);
     return () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.listeners.get(box) !== listeners) return;
       this.listeners.delete(box);
-      this.say({ t: "unwatch", box });
+      if (!this.newWatches.delete(box)) this.say({ t: "unwatch", box });
     };
   }
 
@@ -109,6 +117,7 @@ export class StoreClient {
   close(): void {
     this.closed = true;
     clearTimeout(this.retry);
+    clearTimeout(this.watchTimer);
     this.say({ t: "bye" });
     const { socket } = this;
     if (socket) queueMicrotask(() => socket.end());
@@ -125,6 +134,14 @@ export class StoreClient {
       this.controls.set(id, { kind, resolve });
       this.say({ t: kind, id });
     });
+  }
+
+  /** Short visits to a mailbox are over before the writer hears of them. */
+  private sayWatches(): void {
+    this.watchTimer = undefined;
+    if (!this.connected) return;
+    for (const box of this.newWatches) this.write(encodeFrame({ t: "watch", box } satisfies ClientFrame));
+    this.newWatches.clear();
   }
 
   private say(frame: ClientFrame): void {
@@ -204,6 +221,8 @@ export class StoreClient {
       while (this.lowestUnanswered < this.nextId && !this.waiting.has(this.lowestUnanswered))
         this.lowestUnanswered += 1;
       item?.resolve(frame.a);
+    } else if (frame.t === "watching") {
+      for (const listener of this.listeners.get(frame.box) ?? []) listener(0, 1, 0xffffffff);
     } else if (frame.t === "changes") {
       for (const [box, modseq, firstUid, lastUid] of frame.m) {
         for (const listener of this.listeners.get(box) ?? []) listener(modseq, firstUid, lastUid);

@@ -114,7 +114,8 @@ test("a client hears of changes in what it watches, and of nothing else", async 
   const [watched, other] = ["watched", "other"] as UniqueId[];
   const unwatch = client.watch(watched!, (...change) => heard.push(change));
   const change = (uniqueId: UniqueId, modseq: number) => ({ mbox: 1, uniqueId, modseq, firstUid: 3, lastUid: 4 });
-  await client.status();
+  await until(() => heard.length === 1);
+  assert.deepEqual(heard.splice(0), [[0, 1, 0xffffffff]]);
   server.publish({ mailboxes: [change(other!, 7), change(watched!, 8)], list: false, files: false, notes: [] });
   await until(() => heard.length === 1);
   assert.deepEqual(heard, [[8, 3, 4]]);

@@ -38,6 +38,8 @@ export type ClientFrame =
 export type ServerFrame =
   | { readonly t: "answer"; readonly id: number; readonly a: Answer }
   | { readonly t: "done"; readonly id: number; readonly a?: object }
+  /** From here on changes of the mailbox are told. */
+  | { readonly t: "watching"; readonly box: UniqueId }
   | {
       readonly t: "changes";
       readonly m: readonly (readonly [UniqueId, number, number, number])[];
@@ -147,6 +149,7 @@ export class WriterServer {
         return;
       case "watch":
         connection.watched.add(frame.box);
+        connection.send({ t: "watching", box: frame.box });
         return;
       case "unwatch":
         connection.watched.delete(frame.box);
