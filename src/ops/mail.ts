@@ -10,6 +10,7 @@ import {
   CacheReader,
   type ChangeListener,
   databasePath,
+  type HeldClaim,
   type ListEntry,
   MessageReader,
   type Snapshot,
@@ -39,6 +40,8 @@ export interface WriterDoor {
   ask(verb: string, args: unknown, caller: unknown, octets?: readonly Uint8Array[]): Promise<Answer>;
   watch(box: UniqueId, listener: ChangeListener): () => void;
   settle(): Promise<void>;
+  /** See Mail.claim. */
+  claim(name: string, who: string, timeoutMs: number, onLost?: () => void): Promise<HeldClaim>;
   close(): void | Promise<void>;
 }
 
@@ -117,6 +120,15 @@ export class Mail {
   /** Resolves when every committed message file is durable on disk. */
   settle(): Promise<void> {
     return this.client.settle();
+  }
+
+  /**
+   * Claims a named lock for what takes longer than a verb, until `release` or the end of the process. `who` is told to others that want it; `onLost` is
+   * called when it went to somebody else while the writer was restarted.
+   * @throws ClaimRefused with the holder, after `timeoutMs`
+   */
+  claim(name: string, who: string, timeoutMs: number, onLost?: () => void): Promise<HeldClaim> {
+    return this.client.claim(name, who, timeoutMs, onLost);
   }
 
   async close(): Promise<void> {

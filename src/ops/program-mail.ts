@@ -5,6 +5,7 @@ import type { UniqueId } from "../formats/ids.ts";
 import {
   type Answer,
   type ChangeListener,
+  type HeldClaim,
   StoreWriter,
   type StoreWriterOptions,
   WriterRunning,
@@ -75,6 +76,11 @@ class LocalWriter implements WriterDoor {
 
   settle(): Promise<void> {
     return this.writer.settle();
+  }
+
+  /** The whole store is ours while the lock is. */
+  claim(): Promise<HeldClaim> {
+    return Promise.resolve({ release: () => {} });
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 /** cyr_stored: the one writer of the store. Started by cyr_master before everything else; takes verbs over a Unix socket. */
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
       }),
     },
     log,
+    config.mboxname_lockpath ?? join(config.configdirectory, "lock"),
   );
   published = (changes) => server.publish(changes);
   await server.listen(writerSocketPath(config));

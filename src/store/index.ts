@@ -2,7 +2,7 @@ export { readHeaderFile, type HeaderFile } from "./blobs/header-file.ts";
 export { mailboxDirectory, messagePath, stageDirectory, stagePath } from "./blobs/paths.ts";
 export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage } from "./blobs/message-reader.ts";
 export { CacheReader } from "./cache/cache-reader.ts";
-export { type ChangeListener, StoreClient } from "./ipc/client.ts";
+export { type ChangeListener, ClaimRefused, type HeldClaim, StoreClient } from "./ipc/client.ts";
 export { WriterServer } from "./ipc/server.ts";
 export { childRange, keyOf, type NameKey, nameOf, ownerOf } from "./keys.ts";
 export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";

@@ -279,7 +279,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   mboxkey_db: format,
   mboxlist_db: format,
   mboxlist_db_path: "notYet",
-  mboxname_lockpath: "notYet",
+  mboxname_lockpath: "done",
   metapartition_files: "notYet",
   munge8bit: "notYet",
   mupdate_authname: "notYet",

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import type { UniqueId } from "../../formats/ids.ts";
 import type { Answer } from "../writer/group.ts";
+import type { ClaimAnswer } from "./claims.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { ClientFrame, ServerFrame } from "./server.ts";
 
@@ -38,6 +39,30 @@ interface Control {
   readonly resolve: (answer: object | undefined) => void;
 }
 
+/** Somebody else has the named lock. */
+export class ClaimRefused extends Error {
+  readonly holder: string;
+  constructor(name: string, holder: string) {
+    super(`${name} is held by ${holder}`);
+    this.holder = holder;
+  }
+}
+
+export interface HeldClaim {
+  release(): void;
+}
+
+interface Claim {
+  readonly id: number;
+  readonly name: string;
+  readonly who: string;
+  readonly deadline: number;
+  held: boolean;
+  readonly resolve: (claim: HeldClaim) => void;
+  readonly reject: (error: Error) => void;
+  readonly onLost: (() => void) | undefined;
+}
+
 const RECONNECT_MILLISECONDS = 50;
 const WATCH_MILLISECONDS = 100;
 const UNAVAILABLE: Answer = { refusal: { code: "storeUnavailable" } };
@@ -47,6 +72,7 @@ export class StoreClient {
   private readonly client = randomBytes(8).toString("hex");
   private readonly waiting = new Map<number, Waiting>();
   private readonly controls = new Map<number, Control>();
+  private readonly claims = new Map<number, Claim>();
   private readonly listeners = new Map<UniqueId, Set<ChangeListener>>();
   private socket: Socket | undefined;
   private connected = false;
@@ -104,6 +130,20 @@ export class StoreClient {
     };
   }
 
+  /**
+   * Claims a named lock for as long as this client is connected, or until `release`. `who` tells others who has it.
+   * @throws ClaimRefused with the holder, after `timeoutMs`
+   */
+  claim(name: string, who: string, timeoutMs: number, onLost?: () => void): Promise<HeldClaim> {
+    if (this.closed) return Promise.reject(new ClaimRefused(name, "nobody: the store is closed"));
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      const claim: Claim = { id, name, who, deadline: Date.now() + timeoutMs, held: false, resolve, reject, onLost };
+      this.claims.set(id, claim);
+      this.sayClaim(claim);
+    });
+  }
+
   /** Resolves when every committed message file is durable on disk. */
   async settle(): Promise<void> {
     await this.control("settle");
@@ -125,6 +165,35 @@ export class StoreClient {
     this.waiting.clear();
     for (const { resolve } of this.controls.values()) resolve(undefined);
     this.controls.clear();
+    for (const claim of this.claims.values()) {
+      if (claim.held) claim.onLost?.();
+      else claim.reject(new ClaimRefused(claim.name, "nobody: the store is closed"));
+    }
+    this.claims.clear();
+  }
+
+  private sayClaim({ id, name, who, deadline, held }: Claim): void {
+    // After a reconnect what was held is claimed again, without waiting: it is lost when another was quicker.
+    const timeout = held ? 0 : Math.max(0, deadline - Date.now());
+    this.say({ t: "claim", id, name, who, timeout });
+  }
+
+  private claimAnswered(id: number, answer: ClaimAnswer): void {
+    const claim = this.claims.get(id);
+    if (!claim) return;
+    if (!answer.granted) {
+      this.claims.delete(id);
+      if (claim.held) claim.onLost?.();
+      else claim.reject(new ClaimRefused(claim.name, answer.holder));
+      return;
+    }
+    if (claim.held) return;
+    claim.held = true;
+    claim.resolve({
+      release: () => {
+        if (this.claims.delete(id)) this.say({ t: "release", name: claim.name });
+      },
+    });
   }
 
   private control(kind: "settle" | "status"): Promise<object | undefined> {
@@ -177,6 +246,7 @@ export class StoreClient {
         encodeFrame({ t: "hello", client: this.client, watch: [...this.listeners.keys()] } satisfies ClientFrame),
       );
       for (const item of this.waiting.values()) this.write(this.everConnected ? item.resend() : item.frames);
+      for (const claim of this.claims.values()) this.sayClaim(claim);
       for (const [id, { kind }] of this.controls) this.write(encodeFrame({ t: kind, id } satisfies ClientFrame));
       if (this.everConnected) this.options.onReconnect?.();
       this.everConnected = true;
@@ -221,6 +291,8 @@ export class StoreClient {
       while (this.lowestUnanswered < this.nextId && !this.waiting.has(this.lowestUnanswered))
         this.lowestUnanswered += 1;
       item?.resolve(frame.a);
+    } else if (frame.t === "claimed") {
+      this.claimAnswered(frame.id, frame.a);
     } else if (frame.t === "watching") {
       for (const listener of this.listeners.get(frame.box) ?? []) listener(0, 1, 0xffffffff);
     } else if (frame.t === "changes") {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -125,6 +125,39 @@ test("a client hears of changes in what it watches, and of nothing else", async 
   await until(() => lists === 1);
   assert.equal(heard.length, 1);
   client.close();
+  await server.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("a named lock has one holder; it passes on in order, and when a connection ends", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "pasargad-claims-"));
+  const socketPath = join(directory, "s");
+  let server = new WriterServer(new SlowWriter(), silentLog, join(directory, "lock"));
+  await server.listen(socketPath);
+  const [one, two, three] = [1, 2, 3].map(() => new StoreClient({ socketPath, timeoutMs: 5_000 }));
+  const held = await one!.claim("*U*fred", "pop3 of fred", 1_000);
+  const file = join(directory, "lock", "*U*fred.lock");
+  assert.equal(readFileSync(file, "utf8"), "held by pop3 of fred\n");
+  await assert.rejects(two!.claim("*U*fred", "second", 0), /held by pop3 of fred/);
+  const order: string[] = [];
+  const second = two!.claim("*U*fred", "second", 5_000).then((claim) => (order.push("second"), claim));
+  await until(() => server.claims.list()[0]!.waiters.length === 1);
+  const third = three!.claim("*U*fred", "third", 5_000).then(() => order.push("third"));
+  await until(() => server.claims.list()[0]!.waiters.length === 2);
+  held.release();
+  await second;
+  assert.deepEqual(order, ["second"]);
+  two!.close();
+  await third;
+  assert.deepEqual(server.claims.list(), [{ name: "*U*fred", holder: "third", waiters: [] }]);
+  // The writer is restarted: who held it holds it again.
+  await server.close();
+  server = new WriterServer(new SlowWriter(), silentLog);
+  await server.listen(socketPath);
+  await until(() => server.claims.list().length === 1);
+  assert.equal(server.claims.list()[0]!.holder, "third");
+  one!.close();
+  three!.close();
   await server.close();
   rmSync(directory, { recursive: true });
 });

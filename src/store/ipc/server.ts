@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import type { Answer, Changes, WriteRequest } from "../writer/group.ts";
+import { type ClaimAnswer, Claims, MAX_CLAIM_NAME } from "./claims.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frames.ts";
 
 /** What the server needs of the writer. */
@@ -32,12 +33,15 @@ export type ClientFrame =
     }
   | { readonly t: "watch" | "unwatch"; readonly box: UniqueId }
   | { readonly t: "settle" | "status"; readonly id: number }
+  | { readonly t: "claim"; readonly id: number; readonly name: string; readonly who: string; readonly timeout: number }
+  | { readonly t: "release"; readonly name: string }
   | { readonly t: "bye" };
 
 /** Frames to a client. A change is [uniqueid, modseq, first uid, last uid]. */
 export type ServerFrame =
   | { readonly t: "answer"; readonly id: number; readonly a: Answer }
   | { readonly t: "done"; readonly id: number; readonly a?: object }
+  | { readonly t: "claimed"; readonly id: number; readonly a: ClaimAnswer }
   /** From here on changes of the mailbox are told. */
   | { readonly t: "watching"; readonly box: UniqueId }
   | {
@@ -81,10 +85,13 @@ export class WriterServer {
   private readonly log: Log;
   private readonly server: Server;
   private readonly connections = new Set<ClientConnection>();
+  readonly claims: Claims;
 
-  constructor(port: WriterPort, log: Log) {
+  /** @param claimDirectory where named locks are shown as files */
+  constructor(port: WriterPort, log: Log, claimDirectory?: string) {
     this.port = port;
     this.log = log;
+    this.claims = new Claims(claimDirectory, log);
     this.server = createServer((socket) => this.accept(socket));
   }
 
@@ -134,7 +141,10 @@ export class WriterServer {
       }
     });
     socket.on("error", (error) => this.log.debug("client of the store", { error: String(error) }));
-    socket.on("close", () => this.connections.delete(connection));
+    socket.on("close", () => {
+      this.connections.delete(connection);
+      this.claims.releaseAll(connection);
+    });
   }
 
   private handle(connection: ClientConnection, { json, octets }: Frame): void {
@@ -161,7 +171,15 @@ export class WriterServer {
         );
         return;
       case "status":
-        connection.send({ t: "done", id: frame.id, a: this.port.status() });
+        connection.send({ t: "done", id: frame.id, a: { ...this.port.status(), claims: this.claims.list() } });
+        return;
+      case "claim":
+        this.claims.claim(connection, frame.name.slice(0, MAX_CLAIM_NAME), frame.who, frame.timeout, (a) => {
+          connection.send({ t: "claimed", id: frame.id, a });
+        });
+        return;
+      case "release":
+        this.claims.release(connection, frame.name.slice(0, MAX_CLAIM_NAME));
         return;
       case "bye":
         this.port.forgetClient(connection.client);
