@@ -8,11 +8,19 @@ import { takeIn } from "../../../src/ops/messages/incoming.ts";
 import { namesOfUserBits, systemFlagBit, systemFlagNames } from "../../../src/ops/messages/flags.ts";
 import { parseQuotaLimits } from "../../../src/ops/quota/index.ts";
 import { MailError } from "../../../src/ops/errors.ts";
-import { Flag, type ListEntry, type MessageBox, type Tx, type VerbFunction } from "../../../src/store/index.ts";
+import {
+  Flag,
+  type ListEntry,
+  type MailboxWriter,
+  type MessageBox,
+  type Tx,
+  type VerbFunction,
+} from "../../../src/store/index.ts";
 import {
   type Action,
   type AppendAction,
   type ChangedAnswer,
+  type CopiedAnswer,
   type MailboxAnswer,
   messageOctets,
   type MessageSpec,
@@ -284,11 +292,7 @@ class ActionVerb {
       const row = writer.hotRow(targets[i]!)!;
       const told = { from, to: targets[i]!, modseq: row.modseq };
       if (present.get(from) === this.sourceModseqs.get(from) && !this.isDeleted("from")) return told;
-      const system = systemFlagNames.flatMap(([bit, name]) => (row.flags & bit ? [name] : []));
-      const { guid, sizeOctets, internalDate } = writer.coldRow(told.to)!;
-      const flags = [...system, ...namesOfUserBits(writer.header.flagNames, row.user)];
-      const digest = Buffer.from(guid).toString("hex");
-      return { ...told, message: { flags, digest, sizeOctets, internaldate: internalDate } };
+      return { ...told, message: messageAt(writer, told.to) };
     });
     return { ok: true, copied };
   }
@@ -303,6 +307,15 @@ function storedAnswer(box: MessageBox, uid: number, tx: Tx): StoredAnswer {
 function answerOf({ name, uniqueId, uidValidity, acl }: ListEntry): MailboxAnswer {
   return { name, uniqueid: uniqueId, uidvalidity: uidValidity, acl };
 }
+/** What is in a mailbox under a uid. */
+function messageAt(writer: MailboxWriter, uid: number): NonNullable<CopiedAnswer["message"]> {
+  const row = writer.hotRow(uid)!;
+  const { guid, sizeOctets, internalDate } = writer.coldRow(uid)!;
+  const system = systemFlagNames.flatMap(([bit, name]) => (row.flags & bit ? [name] : []));
+  const flags = [...system, ...namesOfUserBits(writer.header.flagNames, row.user)];
+  return { flags, digest: Buffer.from(guid).toString("hex"), sizeOctets, internaldate: internalDate };
+}
+
 /** Names above `name`, up to the inbox, that are not there: the highest first. */
 function missingAbove(tx: Tx, name: string): MboxName[] {
   const missing: MboxName[] = [];
@@ -389,9 +402,11 @@ class GoneWatcher implements Watcher {
     const writer = this.tx.mailbox(this.box.mbox);
     if (!this.target) return { ok: true, changed: gone.map((uid) => ({ uid, modseq: writer.hotRow(uid)!.modseq })) };
     const target = this.tx.mailbox(this.target.mbox);
+    const isDeleted = this.tx.entryByUniqueId(this.box.uniqueId)!.name.startsWith("DELETED.");
     const copied = gone.map((from, i) => {
       const to = this.lastUid + 1 + i;
-      return { from, to, modseq: target.hotRow(to)!.modseq };
+      const told = { from, to, modseq: target.hotRow(to)!.modseq };
+      return isDeleted ? { ...told, message: messageAt(target, to) } : told;
     });
     return { ok: true, copied, sourceModseq: writer.header.highestModseq };
   }
