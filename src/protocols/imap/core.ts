@@ -68,6 +68,8 @@ export interface ImapSession extends Watcher {
   goAhead(text?: string): void;
   /** The client's next line outside of the command grammar; undefined when the connection is gone. */
   nextLine(max: number): Promise<string | undefined>;
+  /** IDLE begins: news is pushed until the client's next line, which ends it. */
+  beginIdle(tag: string): void;
   /** After a login that succeeded. */
   loggedIn(identity: Identity): void;
   /** Tells what changed in the selected mailbox, all of it. @returns false when the client is gone */

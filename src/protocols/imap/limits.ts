@@ -18,3 +18,5 @@ export const MIN_TIMEOUT_SECONDS = 30 * 60;
 export const MAX_MESSAGE_OCTETS = 4_294_967_295;
 /** A deleted mailbox with more messages in view ends the session: so many EXPUNGEs are worse than a new connection. */
 export const MAX_VANISHED_MESSAGES = 10_000;
+/** News of a mailbox up to this size are written once for all sessions that are told the same. */
+export const MAX_SHARED_NEWS_OCTETS = 8_192;

@@ -11,11 +11,17 @@ export const SLICE_MILLISECONDS = 2;
  */
 export class Output extends ResponseWriter {
   readonly #connection: Connection;
+  readonly #held: { octets: Buffer | undefined; holds: boolean };
   #sliceStart = 0;
   #drained: (() => void) | undefined;
 
   constructor(connection: Connection, pool: ChunkPool) {
+    const held: { octets: Buffer | undefined; holds: boolean } = { octets: undefined, holds: false };
     super((chunk) => {
+      if (held.holds) {
+        held.octets = chunk;
+        return;
+      }
       const { buffer, length } = chunk;
       // A whole chunk goes back to the pool once the kernel has it; small replies are buffers of their own.
       connection.write(
@@ -24,6 +30,18 @@ export class Output extends ResponseWriter {
       );
     }, pool);
     this.#connection = connection;
+    this.#held = held;
+  }
+
+  /** What has been written and would be flushed, to be sent by the caller. No more than a small reply. */
+  takeUnflushed(): Buffer {
+    const held = this.#held;
+    held.holds = true;
+    this.flush();
+    held.holds = false;
+    const { octets = Buffer.alloc(0) } = held;
+    held.octets = undefined;
+    return octets;
   }
 
   /** A loop begins. */

@@ -19,9 +19,10 @@ import type { AppendInput } from "./append/append-input.ts";
 import { refusalAnswer } from "./answers.ts";
 import type { Call, ImapService, ImapSession, TableCommand } from "./core.ts";
 import { greeting } from "./greeting.ts";
-import { MAX_AHEAD_OCTETS, MAX_VANISHED_MESSAGES } from "./limits.ts";
+import { MAX_AHEAD_OCTETS, MAX_IDLE_LINE_OCTETS, MAX_SHARED_NEWS_OCTETS, MAX_VANISHED_MESSAGES } from "./limits.ts";
 import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
 import { leaveMailbox } from "./mailbox/leave.ts";
+import type { News } from "./mailbox/follow-state.ts";
 import { Output } from "./output.ts";
 
 /** Who is logged in, and what follows from it. */
@@ -51,6 +52,8 @@ export class ClientSession implements Session, ImapSession {
   #paused = false;
   #commands = 0;
   #goodbye: string | undefined;
+  /** Tag of the IDLE under way. A field, not a waiting function: thousands of sessions are in IDLE. */
+  #idleTag: string | undefined;
   #line: { readonly max: number; readonly resolve: (line: string | undefined) => void } | undefined;
 
   constructor(service: ImapService, connection: Connection) {
@@ -107,6 +110,12 @@ export class ClientSession implements Session, ImapSession {
       this.#line = { max, resolve };
       this.#takeLine();
     });
+  }
+
+  beginIdle(tag: string): void {
+    this.#idleTag = tag;
+    this.isWaiting = true;
+    this.connection.setIdleTimeout(this.service.idleTimeoutMs);
   }
 
   /** After a login that succeeded. */
@@ -200,8 +209,8 @@ export class ClientSession implements Session, ImapSession {
 
   // ---- Watcher
 
-  push(snapshot: Snapshot, lines: Map<string, Buffer>): void {
-    this.connection.host.guard(this.connection, pushChanges, this, snapshot, lines);
+  push(snapshot: Snapshot, news: News): void {
+    this.connection.host.guard(this.connection, pushChanges, this, snapshot, news);
   }
 
   // ---- reading
@@ -210,6 +219,7 @@ export class ClientSession implements Session, ImapSession {
     this.#working = true;
     try {
       while (this.connection.open) {
+        if (this.#idleTag !== undefined && !this.#endIdle(this.#idleTag)) break;
         const event = this.reader.next();
         if (event === undefined) break;
         await this.#event(event);
@@ -341,6 +351,19 @@ export class ClientSession implements Session, ImapSession {
     else tagged(this.out, tag, answer);
   }
 
+  /** Takes the line that ends IDLE. @returns false when it has not come */
+  #endIdle(tag: string): boolean {
+    const line = this.reader.nextLine(MAX_IDLE_LINE_OCTETS);
+    if (line === undefined) return false;
+    this.#idleTag = undefined;
+    this.isWaiting = false;
+    this.connection.setIdleTimeout(this.service.timeoutMs);
+    this.#describe("");
+    this.#tagged(tag, line.toUpperCase() === "DONE" ? "OK Completed" : "BAD Invalid Idle continuation");
+    this.out.flush();
+    return true;
+  }
+
   #takeLine(): void {
     const wanted = this.#line;
     if (wanted === undefined) return;
@@ -393,16 +416,31 @@ export class ClientSession implements Session, ImapSession {
   }
 }
 
-function pushChanges(session: ClientSession, snapshot: Snapshot, lines: Map<string, Buffer>): void {
+function pushChanges(session: ClientSession, snapshot: Snapshot, news: News): void {
   const { selected, connection, out, service } = session;
   if (selected === undefined || selected.isGone || !session.isWaiting || !connection.open) return;
   // One that does not read its news gets them together, later.
   if (!connection.writable) return;
-  void lines;
-  const following = selected.follow(snapshot, out, service.hub.listVersion, { expunges: true });
+  const { listVersion } = service.hub;
+  const key = selected.followKey(listVersion);
+  const known = news.lines.get(key);
+  if (known !== undefined) {
+    selected.followState = known.state;
+    connection.write(known.octets);
+    return;
+  }
+  const { recentEnd } = selected;
+  const before = out.octetsWritten;
+  const following = selected.follow(snapshot, out, listVersion, { expunges: true }, news.header);
   if (following === "flags") while (!selected.tellFlags(snapshot, out));
   if (following === "gone") session.gone(selected, true);
-  out.flush();
+  // What this session alone was told as \Recent, or what fills more than a small buffer, is not for others.
+  const isShared =
+    following !== "gone" && selected.recentEnd === recentEnd && out.octetsWritten - before <= MAX_SHARED_NEWS_OCTETS;
+  if (!isShared) return out.flush();
+  const octets = out.takeUnflushed();
+  news.lines.set(key, { state: selected.followState, octets });
+  connection.write(octets);
 }
 
 /** Cyrus answers "Please login first" to every word that cannot be a command before login; the others are unknown. */

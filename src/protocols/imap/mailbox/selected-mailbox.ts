@@ -30,6 +30,7 @@ import {
 } from "../../../store/index.ts";
 import type { CallerMail } from "../../../ops/index.ts";
 import { type FlagText, RECENT_BIT } from "./flag-text.ts";
+import type { FollowState } from "./follow-state.ts";
 import type { SharedMailbox } from "./shared-mailbox.ts";
 import { addRange, UidWalk } from "./uid-set.ts";
 
@@ -175,19 +176,56 @@ export class SelectedMailbox {
     this.recentUnsaved = true;
   }
 
-  /** A key of everything that the next answer of `follow` depends on, so that sessions with one key get one line. */
-  followKey(): string {
+  /** Highest uid that is \Recent here; 0 for none. */
+  get recentEnd(): number {
+    return this.recent.at(-1)?.last ?? 0;
+  }
+
+  /** Everything that the next answer of `follow` depends on, so that sessions with one key are told the same. */
+  followKey(listVersion: number): string {
+    const { recent } = this;
     const who = this.ownSeen ? "" : `${this.mail.caller.userId ?? ""} ${this.#seenText}`;
-    const recent = this.recent.map(({ first, last }) => `${first}:${last}`).join();
-    return `${this.#membership} ${this.modseq} ${this.map.count} ${this.flagText.names.length} ${recent} ${who}`;
+    const ranges = recent.length === 0 ? "" : recent.map(({ first, last }) => `${first}:${last}`).join();
+    const rights = this.readOnly ? "examine" : (this.mail.caller.userId ?? "");
+    const isListed = listVersion === this.#listVersion ? "" : "news";
+    return `${this.#membership} ${this.modseq} ${this.map.count} ${this.flagText.names.length} ${ranges} ${who} ${rights} ${isListed}`;
+  }
+
+  get followState(): FollowState {
+    const { map, flagText, modseq } = this;
+    return {
+      map,
+      flagText,
+      modseq,
+      membership: this.#membership,
+      listVersion: this.#listVersion,
+      seenText: this.#seenText,
+      seen: this.#seen,
+    };
+  }
+
+  /** Comes to where another session with the same key has come by `follow`. */
+  set followState(state: FollowState) {
+    this.map = state.map;
+    this.flagText = state.flagText;
+    this.modseq = state.modseq;
+    this.#membership = state.membership;
+    this.#listVersion = state.listVersion;
+    this.#seenText = state.seenText;
+    this.#seen = state.seen;
   }
 
   /**
    * Tells what changed in the mailbox since the last time: EXPUNGE, EXISTS and RECENT, FLAGS. "flags": `tellFlags` must
    * follow, until it is done.
    */
-  follow(snapshot: Snapshot, out: ResponseWriter, listVersion: number, options: TellOptions): Following {
-    const header = snapshot.header(this.shared.mbox);
+  follow(
+    snapshot: Snapshot,
+    out: ResponseWriter,
+    listVersion: number,
+    options: TellOptions,
+    header = snapshot.header(this.shared.mbox),
+  ): Following {
     if (header === undefined) return "gone";
     if (listVersion !== this.#listVersion) {
       const entry = snapshot.entryByUniqueId(this.uniqueId);

@@ -4,13 +4,14 @@ import type { Mail } from "../../../ops/index.ts";
 import type { MailboxHeader, Snapshot, UidMap } from "../../../store/index.ts";
 import { nextTurn, SLICE_MILLISECONDS } from "../output.ts";
 import { FlagText } from "./flag-text.ts";
+import type { News } from "./follow-state.ts";
 
 /** A session that wants to hear of changes while it is in IDLE. */
 export interface Watcher {
   /** True while the session is in IDLE. */
   readonly isWaiting: boolean;
-  /** Tells the client what changed. `lines` keeps what was built for others in the same turn. */
-  push(snapshot: Snapshot, lines: Map<string, Buffer>): void;
+  /** Tells the client what changed. */
+  push(snapshot: Snapshot, news: News): void;
 }
 
 export class SharedMailbox {
@@ -87,11 +88,11 @@ export class SharedMailbox {
       for (let at = 0; at < waiting.length; ) {
         const until = performance.now() + SLICE_MILLISECONDS;
         at = this.#mail.view((snapshot) => {
-          const lines = new Map<string, Buffer>();
+          const news: News = { header: snapshot.header(this.mbox), lines: new Map() };
           let next = at;
           while (next < waiting.length) {
             const watcher = waiting[next++]!;
-            if (watcher.isWaiting && this.watchers.has(watcher)) watcher.push(snapshot, lines);
+            if (watcher.isWaiting && this.watchers.has(watcher)) watcher.push(snapshot, news);
             if ((next & 7) === 0 && performance.now() > until) break;
           }
           return next;
