@@ -5,8 +5,10 @@ import { after, test } from "node:test";
 import { scratchDirectory } from "../disk/tree.ts";
 import type { ShimRule } from "../record/shim.ts";
 import { injectOne } from "../run/inject.ts";
-import { powerCuts } from "../run/power-cuts.ts";
+import { Random } from "../random.ts";
+import { checkState, powerCuts } from "../run/power-cuts.ts";
 import { recordRun } from "../run/record-run.ts";
+import { Progress } from "../workload/progress.ts";
 import { storeSubject } from "./store-subject.ts";
 
 const scratch = scratchDirectory("store");
@@ -40,6 +42,19 @@ for (const [seed, variant, mounts] of runs)
     );
     assert.deepEqual(report.failures, []);
     assert.ok(report.distinct > 50, `only ${report.distinct} different states`);
+  });
+
+for (const variant of ["delayed", "immediate"])
+  test(`work in slices that meets other work leaves a store in order, ${variant}`, async () => {
+    const own = storeSubject(variant);
+    const run = { seed: 5, actions: 600, concurrency: 10, script: { overlap: true } };
+    const environment = { SIM_VARIANT: variant };
+    const recording = await recordRun({ directory: scratch, subject: subjectModule, environment, ...run });
+    assert.equal(recording.restarts, 0, recording.stderr);
+    assert.equal(recording.stderr, "");
+    const progress = new Progress();
+    for (const operation of recording.operations) if (operation.kind === "ack") progress.take(operation.text);
+    assert.deepEqual(await checkState(own, recording.root, progress, new Random(5)), []);
   });
 
 const subject = storeSubject("delayed");

@@ -94,7 +94,7 @@ async function main(options: ChildOptions): Promise<number> {
   const queue = script.opening.filter(({ name }) => !reports.progress.expected.mailboxes.has(name));
   let left = options.actions - reports.lastId;
   const next = (): Action | undefined =>
-    queue.shift() ?? (left-- > 0 ? script.next(reports.progress.expected) : undefined);
+    queue.shift() ?? (left-- > 0 ? script.next(reports.progress.expected, reports.progress.inFlight) : undefined);
   let alive = true;
   const lane = async (): Promise<void> => {
     for (let action = next(); alive && action; action = alive ? next() : undefined)

@@ -2,6 +2,7 @@
 import type { Random } from "../random.ts";
 import type { Action, MessageSpec } from "./actions.ts";
 import type { Expected, ExpectedMailbox } from "./expected.ts";
+import type { InFlight } from "./progress.ts";
 
 export interface ScriptOptions {
   readonly users: number;
@@ -20,6 +21,11 @@ export interface ScriptOptions {
   readonly wholeUsers?: boolean;
   /** Partitions for new mailboxes and moves. */
   readonly partitions?: readonly string[];
+  /**
+   * Copies, moves and work on trees may meet others in flight on the same mailboxes. Where power is cut they may not: which of
+   * their slices went before which cannot always be told.
+   */
+  readonly overlap?: boolean;
   /** One message in fifty is so large. */
   readonly largeOctets?: number;
 }
@@ -51,6 +57,23 @@ function ownerOf(name: string): string {
   return name.split(".")[1]!;
 }
 
+/** Proposals that meet others in flight before there is a pause. */
+const maximumProposals = 50;
+const inSlices: ReadonlySet<Action["verb"]> = new Set(["copy", "move", "rename", "delete", "relocate"]);
+
+function namesOf(action: Action): string[] {
+  const fields = ["name" in action && action.name, "from" in action && action.from, "to" in action && action.to];
+  return fields.flat().filter((name) => typeof name === "string");
+}
+/** Whether two actions touch one mailbox, or one the tree of the other, and one of them works in slices that others may come between. */
+function meet(one: Action, other: Action): boolean {
+  if (!inSlices.has(one.verb) && !inSlices.has(other.verb)) return false;
+  const others = namesOf(other);
+  return namesOf(one).some((name) =>
+    others.some((second) => name === second || name.startsWith(`${second}.`) || second.startsWith(`${name}.`)),
+  );
+}
+
 export class Script {
   private readonly random: Random;
   private readonly options: ScriptOptions;
@@ -67,13 +90,16 @@ export class Script {
   }
 
   /** The next action. The names and uids in it were right a moment ago: others in flight may have changed them since. */
-  next(expected: Expected): Action {
-    const { verbs } = this.options;
+  next(expected: Expected, inFlight: readonly InFlight[] = []): Action {
+    const { verbs, overlap } = this.options;
     const allowed = weights.filter(([, verb]) => (verbs ? verbs.includes(verb) : !optionalVerbs.has(verb)));
-    for (;;) {
+    for (let tries = 0; tries < maximumProposals; ) {
       const action = this.propose(this.random.weighted(allowed), [...expected.mailboxes.values()]);
-      if (action) return action;
+      if (!action) continue;
+      if (overlap || !inFlight.some((other) => meet(action, other.action))) return action;
+      tries++;
     }
+    return { verb: "housekeeping", what: "checkpoint" };
   }
 
   private propose(verb: Action["verb"], mailboxes: readonly ExpectedMailbox[]): Action | undefined {
