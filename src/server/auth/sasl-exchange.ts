@@ -43,8 +43,8 @@ export type ExchangeStep =
   | { readonly kind: "done"; readonly identity: Identity }
   | { readonly kind: "failed"; readonly failure: LoginFailure };
 
-/** Makes salts of unknown users look stored: the same for one name as long as the process lives. */
-const decoyKey = randomBytes(32);
+/** For a user database without a secret of its own: an unknown user's salt then stays the same within a process only. */
+const processSecret = randomBytes(32);
 
 /** One AUTHENTICATE: base64 lines in, base64 lines out. */
 export class SaslExchange {
@@ -141,6 +141,12 @@ export class SaslExchange {
     }
   }
 
+  #decoy(authcid: string): Verifier {
+    const name = this.#authenticator.canonical(authcid);
+    const secret = this.#authenticator.users?.decoySecret() ?? processSecret;
+    return decoyVerifier(secret, name.kind === "user" ? name.userid : authcid, this.#hash());
+  }
+
   #hash(): ScramHash {
     return this.mechanism.startsWith("SCRAM-SHA-256") ? "sha256" : "sha1";
   }
@@ -179,15 +185,19 @@ export class SaslExchange {
           plusOffered: offered.includes(plus ? this.mechanism : `${this.mechanism}-PLUS`),
           channelBinding: (type) => this.#connection.channelBinding(type),
           nonce: randomBytes(18).toString("base64"),
-          decoy: (authcid) => decoyVerifier(authcid, this.#hash()),
+          decoy: (authcid) => this.#decoy(authcid),
         });
       }
     }
   }
 }
 
-function decoyVerifier(authcid: string, hash: ScramHash): Verifier {
-  const octets = createHmac("sha512", decoyKey).update(authcid).digest();
+/**
+ * What an unknown user seems to have stored. As with a real one it is the same however the name is spelt, in every process
+ * and after every start, and another for each hash.
+ */
+function decoyVerifier(secret: string | Buffer, name: string, hash: ScramHash): Verifier {
+  const octets = createHmac("sha512", secret).update(`${hash}:${name}`).digest();
   const size = hash === "sha1" ? 20 : 32;
   const storedKey = octets.subarray(16, 16 + size);
   return { hash, iterations: newIterations, salt: octets.subarray(0, 16), storedKey, serverKey: storedKey };

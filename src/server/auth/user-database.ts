@@ -5,6 +5,7 @@
  *     user(name, realm, sha256, sha1, disabled, changed)      primary key (name, realm)
  *
  * `realm` is "" for users of this server, whatever its name. Verifiers are in the text form of formats/sasl/verifier.ts.
+ * The row without a name is no user: its `sha256` is the secret from which unknown users' challenges are made.
  */
 import { closeSync, existsSync, fchmodSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { randomBytes } from "node:crypto";
@@ -65,6 +66,9 @@ export class UserDatabase {
     this.#db.exec(`CREATE TABLE IF NOT EXISTS user(
       name TEXT NOT NULL, realm TEXT NOT NULL, sha256 TEXT, sha1 TEXT,
       disabled INTEGER NOT NULL DEFAULT 0, changed INTEGER NOT NULL, PRIMARY KEY(name, realm)) WITHOUT ROWID`);
+    this.#db
+      .prepare("INSERT OR IGNORE INTO user(name, realm, sha256, disabled, changed) VALUES ('', '', ?, 1, 0)")
+      .run(randomBytes(32).toString("base64"));
     this.#db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`);
   }
 
@@ -87,7 +91,7 @@ export class UserDatabase {
   }
 
   list(): UserName[] {
-    const rows = this.#db.prepare("SELECT name, realm FROM user ORDER BY name, realm").all();
+    const rows = this.#db.prepare("SELECT name, realm FROM user WHERE name <> '' ORDER BY name, realm").all();
     return rows.map((row) => ({ name: String(row["name"]), realm: String(row["realm"]) }));
   }
 
@@ -127,6 +131,16 @@ export class UserLookup {
       sha1: storedVerifier(row["sha1"]),
       disabled: row["disabled"] !== 0,
     };
+  }
+
+  /**
+   * The same in every process and after every start, so that the challenge to an unknown user can be, too. Undefined when
+   * there is no database, or one that was never opened for writing since it has one.
+   * @throws as `find`
+   */
+  decoySecret(): string | undefined {
+    const secret = this.#statement()?.get("", "")?.["sha256"];
+    return typeof secret === "string" ? secret : undefined;
   }
 
   close(): void {
