@@ -36,7 +36,7 @@ const tls: TlsInfo = {
 interface Bench {
   readonly authenticator: Authenticator;
   readonly lines: string[];
-  connection(more?: { tls?: TlsInfo; localAddress?: string }): Connection;
+  connection(more?: { tls?: TlsInfo; localAddress?: string; acceptedAddress?: string }): Connection;
 }
 
 function bench(text: string, more: Partial<AuthenticatorOptions> = {}): Bench {
@@ -65,9 +65,10 @@ function bench(text: string, more: Partial<AuthenticatorOptions> = {}): Bench {
   return {
     authenticator,
     lines,
-    connection({ tls, localAddress = "127.0.0.1" } = {}) {
+    connection({ tls, localAddress = "127.0.0.1", acceptedAddress } = {}) {
       const connection = new Connection(host, 1, new PassThrough(), "192.0.2.1", 1024);
       connection.localAddress = localAddress;
+      connection.acceptedAddress = acceptedAddress;
       connection.tls = tls;
       after(() => connection.destroy());
       return connection;
@@ -219,6 +220,18 @@ test("imapd -N: no password, but only where nobody else can come", async () => {
   assert.equal(text(await login("192.0.2.10")), "credentials: authentication failure");
 });
 
+test("a PROXY header does not make a listener local that others can reach", async () => {
+  const { authenticator, connection } = bench("sasl_pwcheck_method: alwaystrue");
+  const login = (localAddress: string, acceptedAddress: string) => {
+    const link = connection({ localAddress, acceptedAddress });
+    return authenticator.password({ authcid: "alice", password: "x", mechanism: "PLAIN", connection: link });
+  };
+  assert.equal(text(await login("127.0.0.1", "127.0.0.1")), "alice");
+  assert.equal(text(await login("127.0.0.1", "")), "alice");
+  assert.equal(text(await login("127.0.0.1", "192.0.2.10")), "credentials: authentication failure");
+  assert.equal(text(await login("192.0.2.10", "127.0.0.1")), "credentials: authentication failure");
+});
+
 const show = (step: ExchangeStep): string => {
   if (step.kind === "challenge") return `+ ${Buffer.from(step.text, "base64").toString()}`;
   return step.kind === "done" ? step.identity.userid : text(step.failure);
@@ -270,6 +283,36 @@ test("SCRAM-SHA-256 with stored verifiers; unknown users see the same kind of ch
   assert.equal(await run("alice", "wrong"), "credentials: authentication failure");
   assert.equal(await run("nobody", "secret"), "credentials: authentication failure");
   assert.match(lines.at(-1)!, /^badlogin: \[192.0.2.1\] SCRAM-SHA-256 \(nobody\) \[SASL\(-13\)/);
+});
+
+test("SCRAM challenges to an unknown user change no more than those to a known one", async () => {
+  const challenge = async (server: Bench, mechanism: string, user: string): Promise<string> => {
+    const step = await server.authenticator
+      .exchange(mechanism, server.connection())
+      .start(Buffer.from(`n,,n=${user},r=nonce`).toString("base64"));
+    return show(step).replace(/^.*,s=/, "");
+  };
+  for (const mechanism of ["SCRAM-SHA-1", "SCRAM-SHA-256"]) {
+    for (const user of ["alice", "nobody"]) {
+      const [first, ...others] = await Promise.all([
+        challenge(bench(""), mechanism, user),
+        // Another process, and another spelling of the name.
+        challenge(bench(""), mechanism, user),
+        challenge(bench(""), mechanism, user.toUpperCase()),
+      ]);
+      for (const other of others) assert.equal(other, first, `${mechanism} ${user}`);
+    }
+  }
+  const salts = await Promise.all(
+    ["SCRAM-SHA-1", "SCRAM-SHA-256"].flatMap((mechanism) =>
+      ["alice", "nobody", "noone"].map((user) => challenge(bench(""), mechanism, user)),
+    ),
+  );
+  assert.equal(new Set(salts).size, salts.length);
+  // The secret lies in the database, where another process finds it; it is no user.
+  const secret = new UserLookup(join(directory, "sasldb.db"), "x").decoySecret();
+  assert.equal(Buffer.from(secret ?? "", "base64").length, 32);
+  assert.ok(users.list().every(({ name }) => name !== ""));
 });
 
 test("saslauthd: request octets, answers, silence", async () => {

@@ -1,7 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/index.ts";
 import type { UserId } from "../../formats/ids.ts";
-import { type Connection, isLoopback } from "../connection/index.ts";
+import type { Connection } from "../connection/index.ts";
 import { loginLimitExceeded } from "../limits/logins.ts";
 import type { ListedProc } from "../proc/proc-files.ts";
 import { type AuthorizationOptions, adminStatus, mayActFor } from "./authorization.ts";
@@ -119,7 +119,7 @@ export class Authenticator implements ExchangeHost {
     const answer = await checkPassword(this.#backends, {
       userid: authid.userid,
       password: login.password,
-      listenerIsLocal: isLoopback(connection.localAddress),
+      listenerIsLocal: connection.isLocal,
     });
     if (answer === "unavailable") return this.#failed(login, started, "unavailable", saslDetails.unavailable);
     if (answer === "wrong") return this.#failed(login, started, "credentials", passwordDetail(mechanism));
@@ -137,7 +137,7 @@ export class Authenticator implements ExchangeHost {
   async withoutPassword(login: Omit<PasswordLogin, "password" | "mechanism">): Promise<LoginResult> {
     const started = performance.now();
     const asked = { ...login, mechanism: "nopassword" };
-    if (!isLoopback(login.connection.localAddress)) {
+    if (!login.connection.isLocal) {
       this.options.log.err("logins without password are refused on a listener that is not loopback");
       return this.#failed(asked, started, "credentials", saslDetails.plaintextFailed);
     }

@@ -4,7 +4,7 @@ import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { Log } from "../../base/log.ts";
 import { lingerMs, outputLimitOctets, stalledOutputMs, tlsHandshakeTimeoutMs } from "../limits/limits.ts";
 import { TimerNode, type TimerWheel } from "../worker/timer-wheel.ts";
-import { peerText } from "./peer.ts";
+import { isLoopback, peerText } from "./peer.ts";
 import type { Session, ShutdownReason } from "./session.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { channelBinding, describeTls, type TlsInfo } from "./tls-info.ts";
@@ -44,6 +44,8 @@ export class Connection extends TimerNode {
   /** Where the client connected to; "" and 0 on a Unix socket. */
   localAddress = "";
   localPort = 0;
+  /** With `-H`: the address of our own that the proxy connected to, when its header named another in `localAddress`. */
+  acceptedAddress: string | undefined = undefined;
   /** Host name found for the address, if any; see `peer`. */
   hostName: string | undefined = undefined;
   /** Canonical userid after login, else "". Set by `loggedIn`. */
@@ -100,6 +102,14 @@ export class Connection extends TimerNode {
   /** The client as log lines and process files show it: `name [ip]`, `[ip]`, or `[local]` for a Unix socket. */
   get peer(): string {
     return peerText(this.address, this.hostName);
+  }
+
+  /**
+   * True when only this machine can have sent the client: it came to a loopback address or a Unix socket. A PROXY header can
+   * take that away, never give it: where others reach the listener, they may have written the header.
+   */
+  get isLocal(): boolean {
+    return isLoopback(this.localAddress) && (this.acceptedAddress === undefined || isLoopback(this.acceptedAddress));
   }
 
   get session(): Session | undefined {

@@ -26,6 +26,7 @@ export function readProxyHeader(connection: Connection, done: (error: string | u
     if (header.kind === "proxied") {
       connection.address = canonicalAddress(header.source);
       connection.port = header.sourcePort;
+      connection.acceptedAddress = connection.localAddress;
       connection.localAddress = canonicalAddress(header.destination);
       connection.localPort = header.destinationPort;
     }

@@ -34,8 +34,8 @@ export const reservedDescriptors = 128;
 export const workerMemoryLimitOctets = 1_536 * 1024 * 1024;
 /** How often a worker looks whether it should retire (memory, program file). */
 export const retireCheckMs = 15_000;
-/** Longest base64 line of a SASL exchange (RFC 4422 sets none; GSSAPI tokens stay below 16 KiB). */
-export const saslLineOctets = 16_384;
+/** Longest base64 line of a SASL exchange (RFC 4422 sets none): a line before login like any other. PLAIN's fields need half. */
+export const saslLineOctets = preLoginLineOctets;
 /** Longest authcid, authzid or password taken. */
 export const saslFieldOctets = 1_024;
 /** Listen backlog when master gave none. */
