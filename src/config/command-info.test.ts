@@ -80,6 +80,9 @@ test("passwords are hidden", () => {
   );
   assert.doesNotMatch(out.join("\n"), /s3cret/);
   assert.ok(out.includes("newspeer: u:(hidden)@h/*"));
+  const lint = info("conf-lint", "ldap_passwrd: x\nimap_passphrase: s3cret\nmy_secret_key: s3cret\n");
+  assert.ok(lint.out.includes("imap_passphrase: (hidden)"), lint.out.join("\n"));
+  assert.doesNotMatch([...lint.out, ...lint.err].join("\n"), /s3cret/);
 });
 
 test("version needs no configuration", () => {

@@ -4,7 +4,7 @@ import { loadCyrusConf } from "./cyrus-conf.ts";
 import { ConfigError } from "./error.ts";
 import { FlagError, type Flags, getopt } from "./getopt.ts";
 import { type Environment, loadImapdConf } from "./imapd-conf.ts";
-import { allLines, changedLines, defaultLines, parseVersion, type Version } from "./info.ts";
+import { allLines, changedLines, defaultLines, parseVersion, redacted, type Version } from "./info.ts";
 import { formatFinding, lintConfiguration } from "./lint/index.ts";
 import { formatProcEntry, procDirectory, readProcFiles } from "./proc-files.ts";
 import { loadServices } from "./services.ts";
@@ -101,7 +101,9 @@ function lint({ load, cyrusConf: path, env }: Input): CommandResult {
   const services = loadServices();
   const cyrusConf = loadCyrusConf({ ...(path !== undefined && { path }), env, services, mode: "reload" });
   const findings = lintConfiguration(config, cyrusConf, services);
-  const out = findings.flatMap(({ unknown }) => (unknown ? [`${unknown.name}: ${unknown.value}`] : []));
+  const out = findings.flatMap(({ unknown }) =>
+    unknown ? [`${unknown.name}: ${redacted(unknown.name, unknown.value)}`] : [],
+  );
   const [fatal] = cyrusConf.errors;
   return { out, err: findings.map(formatFinding), exitCode: fatal === undefined ? 0 : fatal.exitCode };
 }

@@ -68,7 +68,7 @@ export const REDACTED = "(hidden)";
 /** The text, unless the name says that it is a password. In newspeer, the passwords between `:` and `@`. */
 export function redacted(name: string, text: string): string {
   if (text === "") return text;
-  if (/(?:password|passwd|secrets?|_pw)$/.test(name)) return REDACTED;
+  if (/password|passwd|passphrase|secret|(?:^|_)pw$/.test(name)) return REDACTED;
   if (/(?:^|_)newspeer$/.test(name)) return text.replace(/:[^\s:@/]*@/g, `:${REDACTED}@`);
   return text;
 }
