@@ -36,10 +36,9 @@ export function baseSubject(subject: string): BaseSubject {
         isReply = true;
         continue;
       }
-      const blob = blobLength(text, 0);
-      // (4) A blob stays when nothing would be left.
-      if (blob === 0 || blob === text.length) break;
-      text = text.slice(blob);
+      // (4) No leader follows the blobs, however many are cut off, so all go at once. One stays when nothing would be left.
+      text = text.slice(lengthWithoutLast(text));
+      break;
     }
     // (6) "[fwd: ... ]".
     if (/^\[fwd:.*\]$/i.test(text)) {
@@ -63,6 +62,16 @@ function leaderLength(text: string): number {
   at += blobLength(text, at);
   if (text[at] !== ":") return 0;
   return at + 1;
+}
+
+/** How much of the text is blobs; without the last of them where that is all there is. */
+function lengthWithoutLast(text: string): number {
+  let at = 0;
+  for (;;) {
+    const blob = blobLength(text, at);
+    if (blob === 0 || at + blob === text.length) return at;
+    at += blob;
+  }
 }
 
 /** subj-blob = "[" *BLOBCHAR "]" *WSP. @returns 0 when there is none */

@@ -121,3 +121,9 @@ test("base subjects (RFC 5256 §2.1)", () => {
   ];
   for (const [subject, text, isReply] of cases) assert.deepEqual(baseSubject(subject), { text, isReply }, subject);
 });
+
+test("a hostile subject is not slow", { timeout: 20_000 }, () => {
+  // Minutes, were the blobs counted anew for each of them.
+  assert.equal(baseSubject("[a]".repeat(1_000_000)).text, "[a]");
+  assert.equal(baseSubject(`${"[a]".repeat(1_000_000)}re: x`).text, "x");
+});
