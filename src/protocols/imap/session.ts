@@ -260,17 +260,17 @@ export class ClientSession implements Session, ImapSession {
       this.reader.gather();
       if (sync) this.goAhead();
     } catch (error) {
-      if (error instanceof ImapLimitError && error.answer === "NO")
-        return this.#tagged(args.tag, `NO ${error.message}`);
-      throw error;
+      if (!(error instanceof ImapLimitError) || error.answer !== "NO") throw error;
+      // The command is over, and one of those that count.
+      if (this.#isTooManyBeforeLogin()) return this.bye("Too many commands before login");
+      this.#tagged(args.tag, `NO ${error.message}`);
     }
   }
 
   async #command(args: Arguments): Promise<void> {
     const { tag } = args;
+    if (this.#isTooManyBeforeLogin()) return this.bye("Too many commands before login");
     if (tag === undefined) return this.untagged("BAD Invalid tag");
-    if (this.#login === undefined && ++this.#commands > preLoginCommands)
-      return this.bye("Too many commands before login");
     const stop = this.#operatorStop();
     if (stop !== undefined) return this.bye(stop);
     if (this.pendingAlert !== undefined) {
@@ -286,6 +286,11 @@ export class ClientSession implements Session, ImapSession {
       if (this.append !== undefined) await this.#abandonAppend();
     }
     this.#tagged(tag, answer);
+  }
+
+  /** Counts a command, whatever becomes of it. */
+  #isTooManyBeforeLogin(): boolean {
+    return this.#login === undefined && ++this.#commands > preLoginCommands;
   }
 
   async #run(args: Arguments, tag: string): Promise<string | undefined> {
