@@ -4,6 +4,9 @@ import { after, before, suite, test } from "node:test";
 import { Stage } from "./runner.ts";
 import { parseTranscript } from "./transcript.ts";
 
+// Transcripts show INTERNALDATE, which is in the server's zone.
+process.env["TZ"] = "UTC";
+
 const directory = join(import.meta.dirname, "imap");
 const wanted = process.env["WIRE"];
 

@@ -1,6 +1,8 @@
 /** What all IMAP sessions of a process share. Made once, when the program starts. */
 import { ChunkPool, type ImapLimits, limitsOf } from "../../formats/imap/index.ts";
-import { Mail } from "../../ops/index.ts";
+import type { UserId } from "../../formats/ids.ts";
+import { Mail, Right } from "../../ops/index.ts";
+import { inboxOf } from "../../ops/names/index.ts";
 import type { Authenticator } from "../../server/auth/index.ts";
 import type { Connection } from "../../server/connection/index.ts";
 import type { PreparedService, WorkerContext } from "../../server/worker/index.ts";
@@ -37,7 +39,11 @@ export class SharedService implements ImapService {
     const { config, options } = context;
     this.context = context;
     this.mail = mail;
-    this.logins = context.newAuthenticator({ saslService: "imap", logStyle: "session" });
+    this.logins = context.newAuthenticator({
+      saslService: "imap",
+      logStyle: "session",
+      hasAdminRightOn: (authid, userid) => hasAdminRight(mail, authid, userid),
+    });
     this.hub = new MailboxHub(mail, config.imapidlepoll * 1_000);
     this.limits = limitsOf(config);
     this.commands = commandTable(config);
@@ -55,6 +61,14 @@ export class SharedService implements ImapService {
     this.hub.close();
     this.mail.close();
   }
+}
+
+/** Whether somebody may act for a user because of right "a" on the user's INBOX (`loginuseacl`). */
+function hasAdminRight(mail: Mail, authid: UserId, userid: UserId): boolean {
+  const { access } = mail.as({ userId: authid, groups: [], isAdmin: false, sessionId: "" });
+  const inbox = inboxOf(userid, mail.rules.names);
+  const entry = inbox === undefined ? undefined : mail.view((snapshot) => snapshot.entry(inbox));
+  return entry !== undefined && (access.rights(entry.name, entry.acl) & Right.admin) !== 0;
 }
 
 /** @param mail for tests; otherwise the store that the configuration names */

@@ -32,7 +32,7 @@ export class Canonical {
     let folded = text.normalize("NFKD");
     if (skipDiacritics) folded = folded.replace(marks, "");
     // Upper case first, so that ß and SS, and the three sigmas, become one.
-    folded = folded.toUpperCase().toLowerCase().normalize("NFKD");
+    folded = folded.toUpperCase().toLowerCase().replaceAll("ς", "σ").normalize("NFKD");
     if (whitespace === "keep") return folded;
     return folded.replace(spaces, whitespace === "merge" ? " " : "");
   }
