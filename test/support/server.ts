@@ -123,7 +123,10 @@ ${imapdConf}
     password,
     masterPid: master.pid!,
     login: (user) => ImapClient.login(imapPort, user),
-    pids: (program) => processesOf(dir).filter(({ command }) => command.includes(`/${program}.ts`)).map(({ pid }) => pid),
+    pids: (program) =>
+      processesOf(dir)
+        .filter(({ command }) => command.includes(`/${program}.ts`))
+        .map(({ pid }) => pid),
     log,
     faults: () =>
       log()
@@ -134,7 +137,8 @@ ${imapdConf}
   try {
     await waitFor(
       () => {
-        if (master.exitCode !== null) throw new Error(`cyr_master has ended with ${master.exitCode}\n${output}${log()}`);
+        if (master.exitCode !== null)
+          throw new Error(`cyr_master has ended with ${master.exitCode}\n${output}${log()}`);
         return /ready for work/.test(log());
       },
       "cyr_master to be ready",
