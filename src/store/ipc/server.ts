@@ -100,13 +100,17 @@ export class WriterServer {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (existsSync(path)) unlinkSync(path);
     return new Promise((resolve, reject) => {
-      const before = process.umask(0o177);
       this.server.once("error", reject);
-      this.server.listen(path, () => {
+      // The socket file is made within the call. The mask is the whole process's, also its threads', so it goes back at once.
+      const before = process.umask(0o177);
+      try {
+        this.server.listen(path, () => {
+          chmodSync(path, 0o600);
+          resolve();
+        });
+      } finally {
         process.umask(before);
-        chmodSync(path, 0o600);
-        resolve();
-      });
+      }
     });
   }
 
