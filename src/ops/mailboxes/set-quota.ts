@@ -19,6 +19,8 @@ export const setQuota: MailboxVerb<SetQuotaArguments, void> = {
   run({ tx, access, audit }, { root, limits }) {
     if (!access.isAdminOf(root)) refuse("permissionDenied");
     if (!isPossibleName(root)) refuse("badName");
+    // While a tree is renamed in slices its roots are there under both names, and the old ones go.
+    if (tx.entry(root)?.type.includes("z", 1)) refuse("mailboxReserved");
     const old = tx.quota(root);
     if (!old && !tx.entry(root)) refuse("mailboxNonexistent");
     const above = old ? undefined : tx.quotaRoot(root);

@@ -18,7 +18,7 @@ import { requireQuota } from "../quota/index.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { expungeSlice } from "./expunge.ts";
 import { namesOfUserBits, wantedUserBits } from "./flags.ts";
-import { flagMask, hasOwnSeenFlag, messageBox } from "./message-box.ts";
+import { flagMask, hasOwnSeenFlag, messageBox, presentEntry } from "./message-box.ts";
 import { changeSeen } from "./seen-state.ts";
 import { normalRanges, parseUidRanges, rangesOfUids } from "./uid-ranges.ts";
 
@@ -67,6 +67,7 @@ function* copyInSlices(context: VerbContext, copying: Copying): Generator<void, 
     if (n > 0 && n % sliceRows === 0) {
       // The target is ours, so the source is not waited for: whoever holds it may be waiting for us.
       yield;
+      copying.lookAgain();
     }
     copying.copyOne(uids[n]!, first + n);
   }
@@ -86,16 +87,17 @@ export const move: Verb<CopyArgs, CopyResult> = {
 
 function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, CopyResult, void> {
   const { tx } = context;
-  const { uids, source, target } = copying;
+  const { uids } = copying;
   const moved: number[] = [];
   const placed: number[] = [];
   const sliceRows = tx.slice(SLICE_ROWS);
   for (let n = 0; n < uids.length; n += sliceRows) {
     if (n > 0) {
       do yield;
-      while (tx.isBusy(source.mbox) || tx.isBusy(target.mbox));
-      if (!tx.entryByUniqueId(source.uniqueId) || !tx.entryByUniqueId(target.uniqueId)) refuse("mailboxNonexistent");
+      while (tx.isBusy(copying.source.mbox) || tx.isBusy(copying.target.mbox));
+      copying.lookAgain();
     }
+    const { source, target } = copying;
     // Another session may have expunged or moved some of them between slices: what is gone is not moved twice.
     const live = uids.slice(n, n + sliceRows).filter((uid) => copying.isLive(uid));
     const first = tx.mailbox(target.mbox).header.lastUid + 1;
@@ -133,8 +135,8 @@ function prepare(context: VerbContext, { from, uids, to, ignoreQuota }: CopyArgs
 
 class Copying {
   readonly uids: readonly number[];
-  readonly source: MessageBox;
-  readonly target: MessageBox;
+  source: MessageBox;
+  target: MessageBox;
   private readonly context: VerbContext;
   private readonly mask: number;
   private readonly keepsKeywords: boolean;
@@ -157,6 +159,12 @@ class Copying {
     const seen = this.sourceOwnSeen || !caller.userId ? undefined : readSeen(tx.db, caller.userId, source.uniqueId);
     const ranges = seen ? parseUidRanges(seen.uids) : [];
     this.seenInSource = new Set(uids.filter((uid) => ranges.some(({ first, last }) => uid >= first && uid <= last)));
+  }
+
+  /** Between slices mailboxes may have got another name or partition. @throws MailError mailboxNonexistent */
+  lookAgain(): void {
+    this.source = presentEntry(this.context, this.source);
+    this.target = presentEntry(this.context, this.target);
   }
 
   isLive(uid: number): boolean {

@@ -2,9 +2,8 @@
 import type { UidRange, UniqueId } from "../../formats/ids.ts";
 import { Flag, type MessageBox } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
-import { refuse } from "../errors.ts";
 import type { Verb, VerbContext } from "../verb.ts";
-import { messageBox } from "./message-box.ts";
+import { messageBox, presentEntry } from "./message-box.ts";
 import { normalRanges, rangesOfUids } from "./uid-ranges.ts";
 
 export interface ExpungeArgs {
@@ -33,15 +32,16 @@ export const expunge: Verb<ExpungeArgs, ExpungeResult> = {
 
 function* slices(
   context: VerbContext,
-  box: MessageBox,
+  asked: MessageBox,
   uids: readonly UidRange[],
 ): Generator<void, ExpungeResult, void> {
+  let box = asked;
   const gone: number[] = [];
   for (let next: number | undefined = 1; next !== undefined; ) {
     if (next !== 1) {
       do yield;
       while (context.tx.isBusy(box.mbox));
-      if (!context.tx.entryByUniqueId(box.uniqueId)) refuse("mailboxNonexistent");
+      box = presentEntry(context, box);
     }
     next = expungeSlice(context, box, uids, next, Flag.deleted, gone);
   }

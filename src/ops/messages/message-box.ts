@@ -20,6 +20,12 @@ export function messageBox(
   return { box, rights: requireRights(context.access, box, rights) };
 }
 
+/** For later slices of a verb: the entry as it is now. @throws MailError mailboxNonexistent */
+export function presentEntry({ tx }: VerbContext, { uniqueId }: MessageBox): MessageBox {
+  const entry = tx.entryByUniqueId(uniqueId);
+  return entry?.mbox === undefined ? refuse("mailboxNonexistent") : (entry as MessageBox);
+}
+
 /** @throws MailError; without "l" a mailbox is as good as not there (RFC 4314 §6) */
 export function requireRights(access: Access, entry: ListEntry, wanted: Rights): Rights {
   const rights = access.rights(entry.name, entry.acl);
