@@ -417,9 +417,9 @@ function exists(tx: Tx, { uniqueId }: MessageBox): boolean {
 function liveModseqs(tx: Tx, box: MessageBox, uids: readonly number[]): Map<number, number> {
   const live = new Map<number, number>();
   if (!exists(tx, box)) return live;
-  const writer = tx.mailbox(box.mbox);
+  const writer = tx.peek(box.mbox);
   for (const uid of uids) {
-    const row = writer.hotRow(uid);
+    const row = writer?.hotRow(uid);
     if (row && (row.flags & Flag.expunged) === 0) live.set(uid, row.modseq);
   }
   return live;
