@@ -37,7 +37,7 @@ partition-default: ${directory}/spool
 defaultpartition: default
 servername: mail.example.com
 admins: cyrus
-allowplaintext: yes
+${imapdConf.includes("allowplaintext:") ? "" : "allowplaintext: yes"}
 sasl_pwcheck_method: alwaystrue
 failedloginpause: 0
 ${imapdConf}

@@ -2,6 +2,7 @@
 import {
   type CalendarDay,
   epochDay,
+  ImapSyntaxError,
   type NumberRange,
   type SearchKey,
   type TextField,
@@ -100,7 +101,7 @@ function compile(key: SearchKey, options: CompileOptions): Test {
     case "modseq":
       return { kind: "modseq", atLeast: key.modseq, needs: hot };
     case "date": {
-      if (key.field === "saved") return refuse("notSupported");
+      if (key.field === "saved") throw new ImapSyntaxError("Invalid Search criteria", 0);
       // Days of the Date field are days of its own zone, kept as midnight UTC of that day.
       const [from, to] = days(key.when, key.day, key.field === "internal");
       return { kind: "time", field: key.field === "internal" ? "internalDate" : "sentDate", from, to, needs: cold };
@@ -129,7 +130,8 @@ function compile(key: SearchKey, options: CompileOptions): Test {
     case "folder":
     case "savedatesupported":
     case "other":
-      return refuse("notSupported");
+      // Keys of extensions that are not here yet.
+      throw new ImapSyntaxError("Invalid Search criteria", 0);
   }
 }
 
