@@ -57,6 +57,15 @@ test("a worker that ends says goodbye, also to sessions in IDLE and between comm
     assert.equal(await client.untilClosed(), "* BYE Server shutting down\n");
 });
 
+test("a client that closes its side at once gets all its answers", async (t) => {
+  const { server } = await stage(t);
+  const client = new WireClient(server.port);
+  await client.until(/\n/);
+  client.socket.end("a LOGIN alice secret\r\nb SELECT INBOX\r\nc FETCH 1:* FLAGS\r\nd NOOP\r\n");
+  const text = await client.untilClosed();
+  assert.match(text, /^a OK [^]*^b OK [^]*^c NO [^]*^d OK Completed\n$/m);
+});
+
 test("serverinfo decides what the greeting says", async (t) => {
   const { server } = await stage(t, "serverinfo: min");
   const client = new WireClient(server.port);

@@ -51,6 +51,7 @@ export class ClientSession implements Session, ImapSession {
   #working = false;
   #paused = false;
   #commands = 0;
+  /** Text of the BYE that ends the session after the command at hand; "": the client has sent its last. */
   #goodbye: string | undefined;
   /** Tag of the IDLE under way. A field, not a waiting function: thousands of sessions are in IDLE. */
   #idleTag: string | undefined;
@@ -156,7 +157,7 @@ export class ClientSession implements Session, ImapSession {
 
   /** The session is about to end, so that long loops may as well stop. */
   get isEnding(): boolean {
-    return this.#goodbye !== undefined || !this.connection.open;
+    return (this.#goodbye !== undefined && this.#goodbye !== "") || !this.connection.open;
   }
 
   // ---- Session
@@ -217,6 +218,7 @@ export class ClientSession implements Session, ImapSession {
 
   async #work(): Promise<void> {
     this.#working = true;
+    this.out.startSlice();
     try {
       while (this.connection.open) {
         if (this.#idleTag !== undefined && !this.#endIdle(this.#idleTag)) break;
@@ -224,8 +226,11 @@ export class ClientSession implements Session, ImapSession {
         if (event === undefined) break;
         await this.#event(event);
         this.out.flush();
-        if (this.#goodbye !== undefined) return this.#goodbye === "" ? this.connection.end() : this.bye(this.#goodbye);
+        if (this.#goodbye !== undefined && this.#goodbye !== "") return this.bye(this.#goodbye);
+        // Thousands of commands may have come at once.
+        if (this.out.isDue() && this.#idleTag === undefined && !(await this.out.rest())) break;
       }
+      if (this.#goodbye === "") this.connection.end();
     } catch (error) {
       if (!(error instanceof ImapLimitError)) throw error;
       this.bye(error.message);
