@@ -8,7 +8,6 @@ import {
   constants,
   copyFileSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -412,13 +411,8 @@ function linkOrCopy(from: string, target: string): void {
       unlinkSync(target);
       linkOrCopy(from, target);
     } else if (code === "EXDEV" || code === "EMLINK" || code === "EPERM") {
+      // Synced with everything else of the partition.
       copyFileSync(from, target);
-      const fd = openSync(target, constants.O_RDONLY);
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
     } else throw error;
   }
 }
