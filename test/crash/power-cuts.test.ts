@@ -7,7 +7,8 @@ import { scratchDirectory } from "../simulation/disk/tree.ts";
 import type { DiskOptions } from "../simulation/disk/disk-model.ts";
 import { powerCuts } from "../simulation/run/power-cuts.ts";
 import { recordRun } from "../simulation/run/record-run.ts";
-import { subject } from "../simulation/store/store-subject.ts";
+import { variants } from "../simulation/store/open-store.ts";
+import { storeSubject } from "../simulation/store/store-subject.ts";
 import { printTable } from "./table.ts";
 
 const scratch = scratchDirectory("crash");
@@ -18,7 +19,7 @@ const totalStates = Number(process.env["SIM_STATES"] ?? 5000);
 const statesPerRun = 250;
 const disks: readonly (readonly [string, DiskOptions])[] = [
   ["strict", {}],
-  ["strict, spool apart", { mounts: ["spool"] }],
+  ["strict, partitions apart", { mounts: ["spool", "spool2"] }],
   ["as ext4", { syncCoversAllNames: true }],
 ];
 
@@ -28,9 +29,20 @@ test(`${totalStates} power cuts lose nothing`, async () => {
   for (let run = 0; run * statesPerRun < totalStates; run++) {
     const seed = firstSeed + run;
     const [disk, options] = disks[run % disks.length]!;
+    const variant = Object.keys(variants)[Math.floor(run / disks.length) % Object.keys(variants).length]!;
+    const subject = storeSubject(variant);
     const actions = 200 + 100 * (run % 5);
     const concurrency = 1 + (run % 8);
-    const recording = await recordRun({ directory: scratch, subject: subjectModule, seed, actions, concurrency });
+    const recording = await recordRun({
+      directory: scratch,
+      subject: subjectModule,
+      seed,
+      actions,
+      concurrency,
+      environment: { SIM_VARIANT: variant },
+      apart: options.mounts !== undefined,
+    });
+    assert.equal(recording.stderr, "", `seed ${seed}`);
     const report = await powerCuts(recording, {
       subject,
       seed,
@@ -42,6 +54,7 @@ test(`${totalStates} power cuts lose nothing`, async () => {
     const { states, distinct, secondLives, acknowledged } = report;
     rows.push([
       seed,
+      variant,
       disk,
       concurrency,
       recording.operations.length,
@@ -54,8 +67,23 @@ test(`${totalStates} power cuts lose nothing`, async () => {
     failures.push(...report.failures);
   }
   printTable(
-    ["seed", "disk", "in flight", "operations", "acknowledged", "states", "distinct", "second lives", "lost"],
-    rows,
+    [
+      "seed",
+      "variant",
+      "disk",
+      "in flight",
+      "operations",
+      "acknowledged",
+      "states",
+      "distinct",
+      "second lives",
+      "lost",
+    ],
+    [...rows, ["all", "", "", "", ...[4, 5, 6, 7, 8, 9].map((column) => sum(rows, column))]],
   );
   assert.deepEqual(failures.slice(0, 5), [], `${failures.length} states with losses`);
 });
+
+function sum(rows: readonly (string | number)[][], column: number): number {
+  return rows.reduce((total, row) => total + Number(row[column]), 0);
+}

@@ -29,13 +29,15 @@ test("a loss is found when any one kind of sync is taken out", async () => {
     seed: 1,
     actions: 300,
     concurrency: 4,
+    apart: true,
+    script: { largeChance: 0.1 },
   });
   const reports = await removeEachSync(recording, {
     subject,
     seed: 1,
     states: 400,
     directory: join(scratch, "state"),
-    disk: { mounts: ["spool"] },
+    disk: { mounts: ["spool", "spool2"] },
     secondLifeEvery: 0,
   });
   printTable(

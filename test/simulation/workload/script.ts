@@ -26,8 +26,9 @@ export interface ScriptOptions {
    * their slices went before which cannot always be told.
    */
   readonly overlap?: boolean;
-  /** One message in fifty is so large. */
+  /** Some messages are so large: `largeChance` of them, default one in fifty. */
   readonly largeOctets?: number;
+  readonly largeChance?: number;
 }
 export const defaultScript: ScriptOptions = { users: 3, mailboxesPerUser: 3, messageOctets: 3000 };
 
@@ -192,8 +193,8 @@ export class Script {
     return this.random.shuffle(all).slice(0, this.random.between(1, Math.min(3, all.length)));
   }
   private message(): MessageSpec {
-    const { messageOctets, largeOctets } = this.options;
-    if (largeOctets !== undefined && this.random.chance(0.02))
+    const { messageOctets, largeOctets, largeChance = 0.02 } = this.options;
+    if (largeOctets !== undefined && this.random.chance(largeChance))
       return { seed: ++this.lastMessage, sizeOctets: this.random.between(largeOctets, largeOctets + 5000) };
     const most = this.random.chance(0.05) ? messageOctets * 10 : messageOctets;
     return { seed: ++this.lastMessage, sizeOctets: this.random.between(220, most) };
