@@ -106,6 +106,9 @@ export class GroupEngine {
   private filesDoneSeq: number;
   private filesFailing = false;
   private fullUntil = 0;
+  private isFull = false;
+  /** Whose slice runs, or failed last. */
+  private jobAtWork: Job | undefined;
   private forgotten: string[] = [];
   private donePendingSeq = 0;
   private doneDoomedSeqs: number[] = [];
@@ -251,6 +254,7 @@ export class GroupEngine {
     const answers: { job: Job; answer: Answer }[] = [];
     const unfinished: Job[] = [];
     this.groupJobs = [];
+    this.jobAtWork = undefined;
     this.counts.groups += 1;
     const doneRows = this.takeDoneRows();
     const undos = this.undos.splice(0);
@@ -274,6 +278,8 @@ export class GroupEngine {
     } finally {
       this.running = false;
     }
+    if (this.isFull) this.log.notice("disk full no more: changes are taken again");
+    this.isFull = false;
     const changes = tx.takeChanges();
     if (changes.files) this.hooks.filesWanted(tx.lastPendingSeq);
     if (changes.list || changes.mailboxes.length > 0 || changes.notes.length > 0) this.hooks.published(changes);
@@ -296,6 +302,7 @@ export class GroupEngine {
       if (outcome === "busy") this.parked.push(job);
       else if (outcome === "more") unfinished.push(job);
       else answers.push({ job, answer: outcome });
+      this.jobAtWork = undefined;
       for (const part of job.request.octets) octets += part.length;
       if (octets > GROUP_OCTETS || performance.now() > deadline) break;
     }
@@ -306,6 +313,7 @@ export class GroupEngine {
     const { request } = job;
     const verb = this.verbs.get(request.verb);
     if (!verb) return { refusal: { code: "unknownVerb", detail: request.verb } };
+    this.jobAtWork = job;
     tx.begin(job, Date.now());
     tx.db.run("SAVEPOINT verb");
     try {
@@ -324,10 +332,7 @@ export class GroupEngine {
       job.undo = tx.takeUndo() ?? job.undo;
       return outcome;
     } catch (error) {
-      const isDamage = isDamageError(error);
-      if (!tx.db.sqlite.isTransaction || (isDatabaseError(error) && !isDamage)) throw error;
-      // What cannot be read concerns this verb: the rest of the store goes on.
-      if (isDamage) this.log.err("DBERROR: the database is damaged", { verb: request.verb, error: String(error) });
+      if (!tx.db.sqlite.isTransaction || isDatabaseError(error)) throw error;
       tx.db.run("ROLLBACK TO verb");
       tx.db.run("RELEASE verb");
       tx.rollback();
@@ -394,7 +399,12 @@ export class GroupEngine {
   private groupFailed(error: unknown): void {
     const { tx, log } = this;
     const full = (error as { errcode?: number }).errcode === SQLITE_FULL;
-    log.err(full ? "disk full: group not committed" : "DBERROR: group not committed", { error: String(error) });
+    // Damage that a verb has met concerns that verb: the group is taken back, and the rest of the store goes on.
+    const culprit = isDamageError(error) ? this.jobAtWork : undefined;
+    // A line for each group that finds no room would only fill the log's disk as well.
+    if (!full) log.err("DBERROR: group not committed", { error: String(error) });
+    else if (!this.isFull) log.err("disk full: changes are refused until there is room", { error: String(error) });
+    this.isFull = full;
     if (tx.db.sqlite.isTransaction) {
       try {
         tx.db.sqlite.exec("ROLLBACK");
@@ -407,7 +417,8 @@ export class GroupEngine {
     // Also those between two slices: what memory held of their mailboxes, and their locks, are gone.
     const jobs = new Set([...this.groupJobs, ...this.parked.splice(0), ...this.takeBegun()]);
     for (const job of jobs) if (job.undo) this.undos.push(job.undo);
-    for (const job of jobs) job.request.answer({ refusal });
+    for (const job of jobs) job.request.answer({ refusal: job === culprit ? { code: "internalError" } : refusal });
+    if (culprit) return;
     if (full) {
       this.fullUntil = Date.now() + FULL_MILLISECONDS;
       this.hooks.diskFull?.();
