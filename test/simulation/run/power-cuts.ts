@@ -24,6 +24,8 @@ export interface CutOptions {
   readonly disk?: DiskOptions;
   /** Places of the cuts, ascending, instead of random ones. */
   readonly cuts?: readonly number[];
+  /** What was acknowledged before the recording began. Default: nothing. */
+  readonly known?: Progress;
   /** Problems that are known and passed over, while others are looked for. */
   readonly tolerate?: RegExp;
   /** Go on after a failure. Default: stop at the first. */
@@ -45,7 +47,7 @@ export async function powerCuts(recording: Recording, options: CutOptions): Prom
   const { subject, seed, states, directory } = options;
   const random = new Random(seed, 2);
   const model = new DiskModel(recording.initial, { exclude: subject.excluded, ...options.disk });
-  const progress = new Progress();
+  const progress = options.known ?? new Progress();
   const distinct = new Set<string>();
   const failures: string[] = [];
   let done = 0;
