@@ -204,3 +204,7 @@ test("root becomes a user with one capability, which its children do not get", {
 function openCode(address: native.SocketAddress): string {
   return codeOf(() => native.openListener({ type: "stream", address }));
 }
+
+test("memory that malloc holds is given back, where libc can", async () => {
+  assert.equal(typeof (await native.trimMemory()), "boolean");
+});

@@ -1,5 +1,5 @@
 /** Process calls that Node lacks: limits, capabilities, process groups, the user database. */
-import { libc, libcStruct } from "./libc.ts";
+import { libc, libcStruct, NativeError } from "./libc.ts";
 
 const RLIMIT_NOFILE = 7;
 const PR_SET_PDEATHSIG = 1;
@@ -19,6 +19,7 @@ const capsetCall = libc("capset", "int", ["void *", "void *"]);
 const setpgidCall = libc("setpgid", "int", ["int", "int"]);
 const getpgidCall = libc("getpgid", "int", ["int"]);
 const setsidCall = libc("setsid", "int", []);
+const mallocTrim = libc("malloc_trim", "int", ["size_t"]);
 
 /** Infinity stands for RLIM_INFINITY. */
 export interface ResourceLimit {
@@ -135,4 +136,17 @@ export function setProcessGroup(pid: number, group: number): void {
 /** A new session without a terminal. @throws NativeError EPERM for a leader of a process group */
 export function newSession(): void {
   setsidCall();
+}
+
+/**
+ * Gives memory that malloc holds for later back to the system, in the thread pool. Where libc cannot (musl) nothing happens.
+ * @returns whether some was given back
+ */
+export async function trimMemory(): Promise<boolean> {
+  try {
+    return (await mallocTrim.later(0)) === 1;
+  } catch (error) {
+    if (error instanceof NativeError || !(error instanceof Error)) throw error;
+    return false;
+  }
 }
