@@ -9,6 +9,7 @@ import type { PreparedService, WorkerContext } from "../../server/worker/index.t
 import { capabilitiesOf } from "./capability.ts";
 import { commandTable } from "./commands/index.ts";
 import type { ImapService, TableCommand } from "./core.ts";
+import { IdleMemory } from "./idle-memory.ts";
 import { MIN_TIMEOUT_SECONDS } from "./limits.ts";
 import { MailboxHub } from "./mailbox/shared-mailbox.ts";
 import { ClientSession } from "./session.ts";
@@ -34,11 +35,13 @@ export class SharedService implements ImapService {
   readonly maxMessageOctets: number;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
+  readonly #memory: IdleMemory;
 
   constructor(context: WorkerContext, mail: Mail) {
     const { config, options } = context;
     this.context = context;
     this.mail = mail;
+    this.#memory = new IdleMemory(() => context.worker.size);
     this.logins = context.newAuthenticator({
       saslService: "imap",
       logStyle: "session",
@@ -58,6 +61,7 @@ export class SharedService implements ImapService {
   }
 
   close(): void {
+    this.#memory.close();
     this.hub.close();
     this.mail.close();
   }
