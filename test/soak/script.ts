@@ -44,8 +44,10 @@ export class SoakScript {
     switch (verb) {
       case "deliver":
         return { verb, to: [this.inbox(), this.inbox()], message: this.message() };
-      case "flags":
-        return { verb, name, uids: this.some(uids, 8), add: [random.pick(flags)], remove: [random.pick(flags)] };
+      case "flags": {
+        const [add, remove] = random.chance(0.6) ? [[random.pick(flags)], []] : [[], [random.pick(flags)]];
+        return { verb, name, uids: this.some(uids, 8), add, remove };
+      }
       case "expunge":
         return { verb, name, uids: this.some(uids, uids.length > fullMailbox ? 60 : 4) };
       case "copy":

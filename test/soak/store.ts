@@ -11,6 +11,8 @@ export interface SoakStore {
   run(action: Action): Promise<Outcome>;
   /** Rows of `pending` now. */
   pending(): number;
+  /** Until files are written and nothing is pending. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export function openSoakStore(directory: string): SoakStore {
       return done ?? outcome;
     },
     pending: () => Number(reader.prepare("SELECT count(*) AS n FROM pending").get()!["n"]),
+    settle: () => store.settle(),
     async close() {
       reader.close();
       await store.close();

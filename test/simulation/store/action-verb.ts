@@ -174,6 +174,7 @@ class ActionVerb {
         return this.call(`messages.${action.verb}`, args, ownerCaller(action.from));
       }
       case "expunge": {
+        if (!action.onlyDeleted) this.flags({ ...action, verb: "flags", add: ["\\Deleted"], remove: [] });
         const args = { box: boxOf(tx, action.name).uniqueId, uids: rangesOf(action.uids) };
         return this.call("messages.expunge", args, ownerCaller(action.name));
       }
