@@ -1,0 +1,186 @@
+/**
+ * A small SQLite file whose loss costs little (deliver.db and the like): opened when first needed, with its directory; on tmpfs without any sync.
+ * What is found there and is not ours, or damaged, is set aside as NAME.old and a new one made.
+ */
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Log } from "../../base/log.ts";
+
+export interface EphemeralOptions {
+  readonly path: string;
+  /** Tells this file from other SQLite files: PRAGMA application_id, 1 to 2^31-1. */
+  readonly applicationId: number;
+  /** Version of `schema`; a file with another one is set aside. 1 to 2^31-1. */
+  readonly version: number;
+  readonly schema: string;
+  readonly log: Log;
+  /** How long to wait for another process's transaction, milliseconds. Blocks the process. */
+  readonly busyTimeoutMs?: number;
+}
+
+type Value = null | number | string | Uint8Array;
+
+/** statfs(2)'s numbers of filesystems that do not survive a reboot. */
+const memoryFilesystems: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */]);
+const BUSY_TIMEOUT_MILLISECONDS = 250;
+
+/** SQLITE_CORRUPT, SQLITE_NOTADB. */
+const damageCodes: ReadonlySet<number> = new Set([11, 26]);
+
+export class EphemeralDatabase {
+  readonly options: EphemeralOptions;
+  #sqlite: DatabaseSync | undefined;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(options: EphemeralOptions) {
+    this.options = options;
+  }
+
+  /** First row as an array, or undefined. */
+  get(sql: string, ...values: Value[]): Value[] | undefined {
+    return this.#guarded(() => this.#prepare(sql).get(...values) as Value[] | undefined);
+  }
+
+  all(sql: string, ...values: Value[]): Value[][] {
+    return this.#guarded(() => this.#prepare(sql).all(...values) as unknown as Value[][]);
+  }
+
+  /** @returns how many rows changed */
+  run(sql: string, ...values: Value[]): number {
+    return this.#guarded(() => Number(this.#prepare(sql).run(...values).changes));
+  }
+
+  /** Runs `work` in one transaction that may write. */
+  transaction<T>(work: () => T): T {
+    return this.#guarded(() => {
+      const sqlite = this.#open();
+      sqlite.exec("BEGIN IMMEDIATE");
+      try {
+        const result = work();
+        sqlite.exec("COMMIT");
+        return result;
+      } catch (error) {
+        if (sqlite.isTransaction) sqlite.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  /** Harmless when it was never opened. The next use opens it again. */
+  close(): void {
+    this.#statements.clear();
+    this.#sqlite?.close();
+    this.#sqlite = undefined;
+  }
+
+  #prepare(sql: string): StatementSync {
+    const sqlite = this.#open();
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = sqlite.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** A file that turns out to be damaged is replaced; the call at hand fails, the next one works. */
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (isDamage(error)) {
+        this.close();
+        this.#setAside((error as Error).message);
+      }
+      throw error;
+    }
+  }
+
+  #open(): DatabaseSync {
+    if (this.#sqlite !== undefined) return this.#sqlite;
+    const { path } = this.options;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    let sqlite = existsSync(path) ? this.#openOurs() : undefined;
+    sqlite ??= this.#make();
+    this.#sqlite = sqlite;
+    return sqlite;
+  }
+
+  /** The file that is there, or undefined after it was set aside. */
+  #openOurs(): DatabaseSync | undefined {
+    const { applicationId, version } = this.options;
+    let sqlite: DatabaseSync | undefined;
+    let reason: string;
+    try {
+      sqlite = this.#connect();
+      const number = (name: string): number => Object.values(sqlite!.prepare(`PRAGMA ${name}`).get()!)[0] as number;
+      const id = number("application_id");
+      const found = number("user_version");
+      if (id === applicationId && found === version) {
+        this.#tune(sqlite);
+        return sqlite;
+      }
+      // Just made by another process, whose transaction with the tables is not there yet; or by us, before power failed.
+      if (id === 0 && found === 0 && isEmpty(sqlite)) return this.#fill(sqlite);
+      reason = id === applicationId ? `version ${found} of its layout` : "not a file of this program";
+    } catch (error) {
+      if (!isDamage(error)) {
+        sqlite?.close();
+        throw error;
+      }
+      reason = (error as Error).message;
+    }
+    sqlite?.close();
+    this.#setAside(reason);
+    return undefined;
+  }
+
+  #make(): DatabaseSync {
+    const sqlite = this.#connect();
+    chmodSync(this.options.path, 0o600);
+    return this.#fill(sqlite);
+  }
+
+  #fill(sqlite: DatabaseSync): DatabaseSync {
+    const { applicationId, version, schema } = this.options;
+    this.#tune(sqlite);
+    sqlite.exec("BEGIN IMMEDIATE");
+    // Another process may have done it while we waited.
+    if (isEmpty(sqlite)) {
+      sqlite.exec(`${schema}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}`);
+    }
+    sqlite.exec("COMMIT");
+    return sqlite;
+  }
+
+  #connect(): DatabaseSync {
+    return new DatabaseSync(this.options.path, { timeout: this.options.busyTimeoutMs ?? BUSY_TIMEOUT_MILLISECONDS });
+  }
+
+  #tune(sqlite: DatabaseSync): void {
+    sqlite.exec("PRAGMA journal_mode=WAL");
+    sqlite.exec(`PRAGMA synchronous=${this.#isInMemory() ? "OFF" : "NORMAL"}`);
+  }
+
+  #isInMemory(): boolean {
+    return memoryFilesystems.has(statfsSync(dirname(this.options.path)).type);
+  }
+
+  #setAside(reason: string): void {
+    const { path, log } = this.options;
+    log.warning(`${path}: ${reason}; kept as ${path}.old, a new one is made`);
+    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
+    if (existsSync(path)) renameSync(path, `${path}.old`);
+  }
+}
+
+function isEmpty(sqlite: DatabaseSync): boolean {
+  return sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+}
+
+function isDamage(error: unknown): boolean {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === "number" && damageCodes.has(code & 0xff);
+}
