@@ -88,9 +88,10 @@ export class Snapshot {
   }
 
   /** The same, only blocks with a row that changed after `modseq`. */
-  hotBlocksChangedSince(mbox: number, modseq: number, range: UidRange): HotBlock[] {
-    const sql = "SELECT rows FROM hot WHERE id>=? AND id<=? AND maxmodseq>?";
-    const rows = this.db.all(sql, blockId(mbox, range.first, HOT_SPAN), blockId(mbox, range.last, HOT_SPAN), modseq);
+  hotBlocksChangedSince(mbox: number, modseq: number, range: UidRange, limit = -1): HotBlock[] {
+    const sql = "SELECT rows FROM hot WHERE id>=? AND id<=? AND maxmodseq>? ORDER BY id LIMIT ?";
+    const [from, to] = [blockId(mbox, range.first, HOT_SPAN), blockId(mbox, range.last, HOT_SPAN)];
+    const rows = this.db.all(sql, from, to, modseq, limit);
     return rows.map(([stored]) => HotBlock.decode(stored as Uint8Array));
   }
 

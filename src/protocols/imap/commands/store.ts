@@ -5,8 +5,12 @@ import { refuse } from "../../../ops/index.ts";
 import { Flag, type Snapshot } from "../../../store/index.ts";
 import type { Call, ImapCommand } from "../core.ts";
 import { flagArgs } from "../flags.ts";
+import { UidWalk } from "../mailbox/uid-set.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import type { ImapSession } from "../core.ts";
+
+/** Blocks of rows looked at between looks at the clock. */
+const BLOCKS_A_STEP = 40;
 
 export const store: ImapCommand<StoreArguments> = {
   name: "STORE",
@@ -32,7 +36,7 @@ async function run(session: ImapSession, args: StoreArguments, { byUid }: Call):
     unchangedSince: args.unchangedSince,
   });
   // Cyrus tells of the messages that changed, not of those that had the flags already; clients see Cyrus.
-  const isQuiet = args.silent && session.view((snapshot) => onlyOurs(snapshot, selected, uids, before, highestModseq));
+  const isQuiet = args.silent && (await onlyOurs(session, selected, uids, before, highestModseq));
   const told = { expunges: byUid, uid: byUid, ...(isQuiet ? { silent: { uids, upToModseq: highestModseq } } : {}) };
   if (!(await session.tellChanges(told))) return undefined;
   if (modified.length === 0) return "OK Completed";
@@ -54,22 +58,33 @@ function look(snapshot: Snapshot, selected: SelectedMailbox): Before {
  * Whether all that changed since `before` are the messages of this STORE: then `.SILENT` may keep quiet about them. If
  * another session's change may be among them, the client is told of all, or it would miss that one.
  */
-function onlyOurs(
-  snapshot: Snapshot,
+async function onlyOurs(
+  session: ImapSession,
   selected: SelectedMailbox,
   uids: readonly UidRange[],
   before: Before,
   after: number,
-): boolean {
+): Promise<boolean> {
   if (!before.wasUpToDate) return false;
+  const walk = new UidWalk(uids);
+  const range = { first: uids[0]!.first, last: uids.at(-1)!.last };
   let ours = 0;
-  for (const range of uids) {
-    for (const block of snapshot.hotBlocksChangedSince(selected.shared.mbox, before.modseq, range)) {
+  session.out.startSlice();
+  for (;;) {
+    const blocks = session.view((snapshot) =>
+      snapshot.hotBlocksChangedSince(selected.shared.mbox, before.modseq, range, BLOCKS_A_STEP),
+    );
+    for (const block of blocks) {
       for (let i = block.lowerBound(range.first); i < block.count && block.uid(i) <= range.last; i++) {
         const modseq = block.modseq(i);
-        if (modseq > before.modseq && modseq <= after && (block.flags(i) & Flag.expunged) === 0) ours++;
+        if (modseq <= before.modseq || modseq > after || (block.flags(i) & Flag.expunged) !== 0) continue;
+        if (walk.has(block.uid(i))) ours++;
       }
     }
+    const end = blocks.at(-1);
+    if (end === undefined || blocks.length < BLOCKS_A_STEP) break;
+    range.first = end.uid(end.count - 1) + 1;
+    if (session.out.isDue() && !(await session.out.rest())) return false;
   }
   // Each change of a message takes one modseq, so a foreign one leaves a gap.
   return ours === after - before.modseq;

@@ -271,13 +271,10 @@ export class SelectedMailbox {
     } else this.map = withArrivals(before, now);
     // While expunged messages stay in view the state is looked at again each time.
     this.#membership = kept === before.count || expunges ? header.membership : -1;
-    if (now.lastUid > before.lastUid) this.claimRecent(before.lastUid + 1, now.lastUid);
-    if (this.map.count !== kept || (kept === before.count && this.map.count !== before.count)) {
-      if (now.lastUid > before.lastUid) {
-        numbered(out, this.map.count, "EXISTS");
-        numbered(out, this.recentCount, "RECENT");
-      }
-    }
+    if (now.count === kept) return;
+    this.claimRecent(before.lastUid + 1, now.lastUid);
+    numbered(out, this.map.count, "EXISTS");
+    numbered(out, this.recentCount, "RECENT");
   }
 }
 
@@ -323,6 +320,7 @@ class Scan {
 
   step(snapshot: Snapshot, selected: SelectedMailbox, out: ResponseWriter): boolean {
     const { mbox } = selected.shared;
+    if (this.#spans.length === 0) return this.#changedStep(snapshot, selected, out);
     // A step covers as many uids as the blocks of a step hold at most; only blocks with something to tell are read.
     const from = this.#next;
     const until = Math.min(this.#last, from + STEP_UIDS - 1);
@@ -340,6 +338,18 @@ class Scan {
     const ordered = blocks.size < 2 ? [...blocks.values()] : [...blocks.values()].sort((a, b) => a.uid(0) - b.uid(0));
     for (const block of ordered) this.#block(block, from, until, selected, out);
     this.#next = until + 1;
+    return this.#next > this.#last;
+  }
+
+  /** Without a seen set of one's own only blocks that changed have anything to tell. */
+  #changedStep(snapshot: Snapshot, selected: SelectedMailbox, out: ResponseWriter): boolean {
+    const range = { first: this.#next, last: this.#last };
+    if (range.first > range.last) return true;
+    const blocks = snapshot.hotBlocksChangedSince(selected.shared.mbox, this.#since, range, STEP_BLOCKS);
+    for (const block of blocks) this.#block(block, range.first, range.last, selected, out);
+    const end = blocks.at(-1);
+    if (end === undefined || blocks.length < STEP_BLOCKS) return true;
+    this.#next = end.uid(end.count - 1) + 1;
     return this.#next > this.#last;
   }
 
