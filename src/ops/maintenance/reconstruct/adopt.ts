@@ -117,6 +117,27 @@ export const restoreParents: Verb<{ readonly names: readonly MboxName[] }, MboxN
   },
 };
 
+export interface RestoredOwner {
+  readonly name: string;
+  readonly modseq: number;
+  readonly uidValidity: number;
+}
+
+/** Counters that outlive mailboxes. They only rise. */
+export const restoreOwners: Verb<{ readonly owners: readonly RestoredOwner[] }, void> = {
+  name: "maintenance.restore-owners",
+  run(context, { owners }) {
+    requireAdmin(context);
+    const { tx } = context;
+    for (const { name, modseq, uidValidity } of owners) {
+      const owner = tx.owner(name);
+      owner.modseq = Math.max(owner.modseq, modseq);
+      owner.uidValidity = Math.max(owner.uidValidity, uidValidity);
+      tx.db.run("UPDATE owner SET modseq=?, uidvalidity=? WHERE id=?", owner.modseq, owner.uidValidity, owner.id);
+    }
+  },
+};
+
 /** Tables whose rows a checkpoint has, with the columns that make a row. Names in statements come from here only. */
 const tables = {
   annotations: { table: "annotation", columns: ["uniqueid", "uid", "entry", "userid", "value", "modseq"] },

@@ -50,6 +50,8 @@ export type SavedRowsOf = (box: UniqueId) => SavedRows | undefined;
 const ROWS_A_REQUEST = 200;
 const CACHE_OCTETS_A_REQUEST = 2 << 20;
 const GUID_OCTETS = 20;
+/** Requests that call for files to be written; after so many these are waited for, since a store without threads writes none meanwhile. */
+const REQUESTS_TO_SETTLE = 20;
 
 export class MailboxCheck {
   private readonly tools: Tools;
@@ -66,6 +68,7 @@ export class MailboxCheck {
   private missing: number[] = [];
   private readonly seen = new Set<number>();
   private changed = false;
+  private unsettled = 0;
   private saved: SavedRows | undefined;
 
   /** @param say gets what follows the mailbox's name in a line: `uid 3 not found` */
@@ -420,6 +423,8 @@ export class MailboxCheck {
     }
     const args = { box: this.box.uniqueId, uid, message: found.args, replace: false };
     const added = await this.tools.writer.ask("maintenance.adopt-file", args, [found.cache]);
+    this.unsettled += 1;
+    await this.settleNow(REQUESTS_TO_SETTLE * ROWS_A_REQUEST);
     if (added === null) return;
     this.changed = true;
     this.say(added === uid ? `uid ${uid} found - adding` : `uid ${uid} found - adding as uid ${added}`);
@@ -439,6 +444,14 @@ export class MailboxCheck {
     const caches = waiting.flatMap(({ cache }) => (cache ? [cache] : []));
     this.changed = true;
     await this.tools.writer.ask("maintenance.put-rows", { box: this.box.uniqueId, rows }, caches);
+    this.unsettled += caches.length > 0 ? 1 : 0;
+    await this.settleNow(REQUESTS_TO_SETTLE);
+  }
+
+  private async settleNow(limit: number): Promise<void> {
+    if (this.unsettled < limit) return;
+    this.unsettled = 0;
+    await this.tools.mail.settle();
   }
 
   private async flushMissing(): Promise<void> {

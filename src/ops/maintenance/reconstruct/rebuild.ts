@@ -17,7 +17,7 @@ import { Checkpoints } from "../checkpoint/read.ts";
 import type { MailboxLine } from "../checkpoint/format.ts";
 import { hasMessages } from "../reader.ts";
 import type { Tools } from "../tools.ts";
-import type { HeaderState, RestorableTable, RestoredQuota } from "./adopt.ts";
+import type { HeaderState, RestorableTable, RestoredOwner, RestoredQuota } from "./adopt.ts";
 import { type Directory, directoriesOf, readDirectory } from "./directory.ts";
 
 export interface RebuildOptions {
@@ -211,7 +211,19 @@ async function restoreTables(tools: Tools, checkpoint: Checkpoints): Promise<voi
     if (entries.length >= ROWS_A_REQUEST) await flushEntries();
   }
   await flushEntries();
+  await restoreOwners(tools, checkpoint);
   for (const table of ["annotations", "subscriptions", "seen"] as const) await restoreTable(tools, checkpoint, table);
+}
+
+async function restoreOwners(tools: Tools, checkpoint: Checkpoints): Promise<void> {
+  const owners: RestoredOwner[] = [];
+  for (const row of checkpoint.table("owners")) {
+    const modseq = (row["modseq"] as number) + MODSEQ_GAP;
+    owners.push({ name: row["name"] as string, modseq, uidValidity: row["uidvalidity"] as number });
+  }
+  for (let at = 0; at < owners.length; at += ROWS_A_REQUEST) {
+    await tools.writer.ask("maintenance.restore-owners", { owners: owners.slice(at, at + ROWS_A_REQUEST) });
+  }
 }
 
 async function restoreTable(tools: Tools, checkpoint: Checkpoints, table: RestorableTable): Promise<void> {
