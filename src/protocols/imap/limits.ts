@@ -20,3 +20,5 @@ export const MAX_MESSAGE_OCTETS = 4_294_967_295;
 export const MAX_VANISHED_MESSAGES = 10_000;
 /** News of a mailbox up to this size are written once for all sessions that are told the same. */
 export const MAX_SHARED_NEWS_OCTETS = 8_192;
+/** EXPUNGEs told after one command; with more the rest comes after the next, so that a reply stays below what a connection holds. */
+export const MAX_EXPUNGES_TOLD = 100_000;

@@ -30,6 +30,7 @@ import {
 } from "../../../store/index.ts";
 import type { CallerMail } from "../../../ops/index.ts";
 import { type FlagText, RECENT_BIT } from "./flag-text.ts";
+import { MAX_EXPUNGES_TOLD } from "../limits.ts";
 import type { FollowState } from "./follow-state.ts";
 import type { SharedMailbox } from "./shared-mailbox.ts";
 import { addRange, UidWalk } from "./uid-set.ts";
@@ -264,13 +265,17 @@ export class SelectedMailbox {
     const before = this.map;
     const now = this.shared.map(snapshot, header);
     const kept = now.countUpTo(before.lastUid);
-    if (kept === before.count) this.map = now;
-    else if (expunges) {
-      tellExpunges(out, before, now);
-      this.map = now;
-    } else this.map = withArrivals(before, now);
+    const gone = before.count - kept;
+    const tells = expunges ? Math.min(gone, MAX_EXPUNGES_TOLD) : 0;
+    if (gone === 0) this.map = now;
+    else if (tells === 0) this.map = withArrivals(before, now);
+    else {
+      const next = tells === gone ? now : partlyExpunged(before, now, tells);
+      tellExpunges(out, before, next);
+      this.map = withArrivals(next, now);
+    }
     // While expunged messages stay in view the state is looked at again each time.
-    this.#membership = kept === before.count || expunges ? header.membership : -1;
+    this.#membership = tells === gone ? header.membership : -1;
     if (now.count === kept) return;
     this.claimRecent(before.lastUid + 1, now.lastUid);
     numbered(out, this.map.count, "EXISTS");
@@ -401,6 +406,22 @@ function withArrivals(before: UidMap, now: UidMap): UidMap {
     builder.add(run.first, run.last);
   }
   for (const { first, last: end } of now.intersect({ first: last + 1, last: HIGHEST_UID })) builder.add(first, end);
+  return builder.build();
+}
+
+/** `before` without the first of the messages that are not in `now`: as many as are to be told, or a few less. */
+function partlyExpunged(before: UidMap, now: UidMap, tells: number): UidMap {
+  let low = 0;
+  let high = before.lastUid;
+  // The highest uid up to which no more than that many are gone.
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (before.countUpTo(middle) - now.countUpTo(middle) <= tells) low = middle;
+    else high = middle - 1;
+  }
+  const builder = new UidMapBuilder();
+  for (const { first, last } of now.intersect({ first: 1, last: low })) builder.add(first, last);
+  for (const { first, last } of before.intersect({ first: low + 1, last: HIGHEST_UID })) builder.add(first, last);
   return builder.build();
 }
 
