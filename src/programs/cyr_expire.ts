@@ -134,7 +134,7 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
       if (given("v")) console.error(`Removing stale tombstone for ${tools.external(tombstone)}`);
     }
   }
-  if (seconds.E !== undefined) await pruneDeliveries(config, seconds.E, say);
+  if (seconds.E !== undefined) pruneDeliveries(config, log, seconds.E, say);
   return failed ? exitCode.tempFail : exitCode.ok;
 }
 
