@@ -412,7 +412,7 @@ function linkOrCopy(from: string, target: string): void {
       linkOrCopy(from, target);
     } else if (code === "EXDEV" || code === "EMLINK" || code === "EPERM") {
       // Synced with everything else of the partition.
-      copyFileSync(from, target);
+      copyFileSync(from, target, constants.COPYFILE_EXCL);
     } else throw error;
   }
 }
