@@ -553,7 +553,8 @@ static int link_any(int d1, const char *from, int d2, const char *to, int flags)
   char b1[PATH_MAX], b2[PATH_MAX];
   const char *r1 = tracked_path(d1, from, b1), *r2 = tracked_path(d2, to, b2);
   int result;
-  if (are_apart(r1, r2)) errno = EXDEV, result = -1;
+  /* In the kernel's order: a name that is taken is found first. */
+  if (are_apart(r1, r2)) errno = inode_of(d1, from) == 0 ? ENOENT : inode_of(d2, to) != 0 ? EEXIST : EXDEV, result = -1;
   else result = NAMED(LINK, C_LINK, NULL, r2, 0, inode_of(d2, to), (int)SYSCALL(SYS_linkat, d1, from, d2, to, flags));
   unlock();
   return result;
