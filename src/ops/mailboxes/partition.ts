@@ -101,6 +101,9 @@ function contentOf(
   );
   if (!row) return undefined;
   if (row[0] !== null) return { octets: row[0] as Uint8Array, source: undefined };
-  const source = JSON.parse(row[1] as string) as PendingSource;
-  return "link" in source ? { octets: undefined, source: { link: { ...source.link, cacheLength: 0 } } } : undefined;
+  // A row with neither octets nor source only brings a cache record: the file is in its place.
+  const source = JSON.parse(row[1] as string) as PendingSource | null;
+  return source !== null && "link" in source
+    ? { octets: undefined, source: { link: { ...source.link, cacheLength: 0 } } }
+    : undefined;
 }

@@ -207,7 +207,7 @@ export class GroupEngine {
 
   /** Runs groups until nothing is left to do; for stores that a program opened itself, and tests. */
   runNow(): void {
-    while (!this.stopped && (this.waiting > 0 || this.hasHousekeeping())) if (!this.runGroup()) return;
+    while (!this.stopped && this.isRunnable()) if (!this.runGroup()) return;
   }
 
   private hasHousekeeping(): boolean {
@@ -216,7 +216,7 @@ export class GroupEngine {
   }
 
   /** Whether requests have to wait for the file thread. */
-  private isBehind(): boolean {
+  isBehind(): boolean {
     // Numbers are also spent by work that was taken back: only the table knows how many rows there are.
     if (this.tx.lastPendingSeq - this.filesDoneSeq < MAX_PENDING_FILES) return false;
     return this.tx.countPending(MAX_PENDING_FILES) >= MAX_PENDING_FILES;

@@ -107,7 +107,10 @@ export class StoreWriter {
 
   submit(request: WriteRequest): void {
     this.engine.submit(request);
-    if (!this.options.threads) this.engine.runNow();
+    if (!this.inline) return;
+    // Without the thread nobody else writes files, and the request would wait for them.
+    if (this.engine.isBehind()) this.settleInline(this.inline);
+    else this.engine.runNow();
   }
 
   /** See GroupEngine.takeOver. */
