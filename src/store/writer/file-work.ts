@@ -24,7 +24,7 @@ import type { Log } from "../../base/log.ts";
 import { syncFilesystem } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import { writeHeaderFile } from "../blobs/header-file.ts";
-import { cachePath, mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
+import { cachePath, mailboxDirectory, messagePath, stageDirectory, stagePath } from "../blobs/paths.ts";
 import type { Database, Value } from "../database.ts";
 import { blockId } from "../keys.ts";
 import { readEntryByUniqueId } from "../list-entry.ts";
@@ -158,6 +158,17 @@ export class FileWork {
   /** Has the partition's filesystem written out at the next `sync`. */
   touch(partition: string): void {
     this.touched.add(partition);
+  }
+
+  /** Removes staged files last written before `before` (epoch milliseconds), which no worker will ask for any more. Nothing may be pending. */
+  sweepStaged(before: number): void {
+    for (const root of this.partitions.values()) {
+      const directory = stageDirectory(root);
+      for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+        const path = `${directory}/${name}`;
+        if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before) unlinkIfThere(path);
+      }
+    }
   }
 
   close(): void {

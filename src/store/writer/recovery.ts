@@ -9,6 +9,8 @@ export type IntentHandler = (tx: Tx, args: unknown) => void;
 
 /** Answers are kept for clients that come back; one that stays away longer has lost its sessions. */
 const REPLY_SECONDS = 86_400;
+/** A staged file is asked for right after it is written, and again while a worker waits for a writer that is away. */
+const STAGED_MILLISECONDS = 86_400_000;
 const ROWS_AT_A_TIME = 64;
 
 export interface RecoveryReport {
@@ -60,6 +62,7 @@ export function recover(
   tx.flush();
   db.run("COMMIT");
   tx.takeChanges();
+  files.sweepStaged(nowMs - STAGED_MILLISECONDS);
   return report;
 }
 
