@@ -5,10 +5,12 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   statSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -123,6 +125,18 @@ test("a database cut short is refused, or the verbs that need the rest are", asy
     await assert.rejects(store.append("user.u0"), /internalError|storeUnavailable/);
     await store.store.close();
   }
+});
+
+test("staged files that nobody asks for any more go with the next start, others stay", async (t) => {
+  const store = await filled(t);
+  const stage = join(store.root, "spool/stage.");
+  mkdirSync(stage, { mode: 0o700 });
+  for (const name of ["left-long-ago", "just-written"]) writeFileSync(join(stage, name), "x");
+  utimesSync(join(stage, "left-long-ago"), 1_600_000_000, 1_600_000_000);
+  await store.store.close();
+  store.open();
+  assert.deepEqual(readdirSync(stage), ["just-written"]);
+  assert.deepEqual(await store.problems(), []);
 });
 
 test("a second writer is told who the first is", async (t) => {
