@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test, type TestContext } from "node:test";
+import { silentLog } from "../../base/log.ts";
+import { DuplicateDatabase } from "./index.ts";
+
+function place(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "pasargad-ephemeral-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, "run/deliver.db");
+}
+
+const key = { id: "<a@b>", recipient: "box", date: "Mon, 1 Jan 2024 00:00:00 +0000" };
+
+function open(t: TestContext, path: string): DuplicateDatabase {
+  const database = new DuplicateDatabase(path, silentLog);
+  t.after(() => database.close());
+  return database;
+}
+
+test("is made with its directory when first used; nobody else may read it", (t) => {
+  const path = place(t);
+  const database = open(t, path);
+  assert.equal(existsSync(path), false);
+  assert.equal(database.find(key), undefined);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  database.mark([{ ...key, at: 1_000, uid: 7 }]);
+  assert.equal(database.find(key), 1_000);
+  for (const other of [{ id: "<c@d>" }, { recipient: "other" }, { date: "" }])
+    assert.equal(database.find({ ...key, ...other }), undefined);
+});
+
+test("two processes share it", (t) => {
+  const path = place(t);
+  const [one, two] = [open(t, path), open(t, path)];
+  one.mark([{ ...key, at: 1, uid: 1 }]);
+  assert.equal(two.find(key), 1);
+  two.mark([{ ...key, at: 2, uid: 1 }]);
+  assert.equal(one.find(key), 2);
+});
+
+test("prunes by time, dumps by id", (t) => {
+  const database = open(t, place(t));
+  database.mark([1, 2, 3].map((at) => ({ ...key, id: `<${at}@x>`, at, uid: at })));
+  assert.deepEqual(database.prune(3), { seen: 3, removed: 2 });
+  assert.deepEqual(database.dump(), [{ ...key, id: "<3@x>", at: 3, uid: 3 }]);
+});
+
+test("what is not ours is kept as NAME.old", (t) => {
+  const path = place(t);
+  const first = open(t, path);
+  first.find(key);
+  first.close();
+  for (const content of ["\xa1\x02\x8b\x0dtwoskip file\0\0\0\0 and more", "x".repeat(8_192)]) {
+    rmSync(path, { force: true });
+    writeFileSync(path, content, "latin1");
+    const database = open(t, path);
+    database.mark([{ ...key, at: 1, uid: 1 }]);
+    assert.equal(database.find(key), 1);
+    assert.equal(readFileSync(`${path}.old`, "latin1"), content);
+    database.close();
+  }
+  rmSync(path);
+  const foreign = new DatabaseSync(path);
+  foreign.exec("CREATE TABLE other(x)");
+  foreign.close();
+  const database = open(t, path);
+  assert.equal(database.find(key), undefined);
+  database.close();
+  assert.ok(existsSync(`${path}.old`));
+});
+
+test("a file that gets damaged fails once, and is made anew", (t) => {
+  const path = place(t);
+  const first = open(t, path);
+  first.mark(Array.from({ length: 2_000 }, (_, n) => ({ ...key, id: `<${n}@x>`, at: n, uid: n })));
+  first.close();
+  const octets = readFileSync(path);
+  octets.fill(0xff, 4_096);
+  writeFileSync(path, octets);
+  const database = open(t, path);
+  assert.throws(() => database.dump());
+  assert.deepEqual(database.dump(), []);
+  assert.ok(existsSync(`${path}.old`));
+});
