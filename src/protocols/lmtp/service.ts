@@ -1,10 +1,14 @@
 /** What all LMTP sessions of a process share. Made once, when the program starts. */
+import { randomInt } from "node:crypto";
 import { version } from "../../config/index.ts";
 import type { Mail } from "../../ops/index.ts";
 import { type ArrivalRules, Delivery } from "../../ops/delivery/index.ts";
 import type { Authenticator } from "../../server/auth/index.ts";
-import { type Connection, isLoopback } from "../../server/connection/index.ts";
+import type { Connection } from "../../server/connection/index.ts";
 import type { WorkerContext } from "../../server/worker/index.ts";
+
+/** The most that `randomInt` takes. */
+const MAX_RANDOM = 2 ** 48 - 1;
 
 export class LmtpService {
   readonly context: WorkerContext;
@@ -18,7 +22,6 @@ export class LmtpService {
   readonly #trustsTcp: boolean;
   /** `lmtp_preauth_anywhere: yes`: also on a listener that is not loopback. */
   readonly #trustsAnywhere: boolean;
-  #messages = 0;
 
   constructor(context: WorkerContext, mail: Mail) {
     const { config, options, serverName, log } = context;
@@ -48,7 +51,7 @@ export class LmtpService {
   isTrusted(connection: Connection): boolean {
     if (connection.localAddress === "" && connection.address === "") return true;
     if (!this.#trustsTcp) return false;
-    if (this.#trustsAnywhere || isLoopback(connection.localAddress)) return true;
+    if (this.#trustsAnywhere || connection.isLocal) return true;
     this.context.log.err(
       `-a does not hold for ${connection.peer}: the listener is not loopback; see lmtp_preauth_anywhere`,
     );
@@ -56,9 +59,9 @@ export class LmtpService {
   }
 
   newMessageId(): string {
-    this.#messages += 1;
     const seconds = Math.floor(Date.now() / 1_000);
-    return `<cmu-lmtpd-${process.pid}-${seconds}-${this.#messages}@${this.context.serverName}>`;
+    // No counter as in Cyrus: duplicate suppression goes by it, and who could tell the next one could have that message dropped.
+    return `<cmu-lmtpd-${process.pid}-${seconds}-${randomInt(MAX_RANDOM)}@${this.context.serverName}>`;
   }
 
   async close(): Promise<void> {
