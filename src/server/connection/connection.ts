@@ -222,7 +222,7 @@ export class Connection extends TimerNode {
       detach(this.#stream);
       const secure = new TLSSocket(this.#stream as unknown as Socket, { ...options, isServer: true });
       this.#stream = own(this, secure);
-      secure.on("secure", onSecure).on("error", onError).on("close", onClose);
+      secure.on("secure", onSecure).on("end", onEnd).on("error", onError).on("close", onClose);
     });
   }
 
@@ -299,7 +299,8 @@ export class Connection extends TimerNode {
 
   peerEnded(): void {
     if (!this.open) return;
-    if (this.#session?.ended === undefined || this.#securing) this.end();
+    if (this.#securing) return this.destroy();
+    if (this.#session?.ended === undefined) this.end();
     else this.host.guard(this, callEnded, this.#session);
   }
 
@@ -312,6 +313,7 @@ export class Connection extends TimerNode {
       return this.destroy();
     }
     this.host.log.notice(this.tls.logLine);
+    secure.off("end", onEnd); // attach() listens from here on
     this.#securing = false;
     this.#awaitClient();
     const createSession = this.#createSession;

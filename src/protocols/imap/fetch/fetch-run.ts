@@ -252,7 +252,7 @@ export class FetchRun {
     this.#begin(uid, seqno);
     if (record !== undefined) this.#cacheItems(record);
     for (let i = 0; i < bodies.length; i++) {
-      const waiting = this.#body(bodies[i]!, record, octets);
+      const waiting = this.#body(bodies[i]!, record, octets) ?? this.#restBetween(i, bodies.length);
       if (waiting !== undefined) return this.#restOfBodies(waiting, i + 1, uid, record, octets, batchEnd);
     }
     this.#line.end();
@@ -272,11 +272,23 @@ export class FetchRun {
     this.#readAhead(uid + 1, batchEnd, octets);
     try {
       await first;
-      for (const item of this.#plan.bodies.slice(next)) await this.#body(item, record, octets);
+      const { bodies } = this.#plan;
+      for (let i = next; i < bodies.length; i++) {
+        // A client that has gone away gets no more of them read.
+        if (!this.#session.connection.open) return;
+        await (this.#body(bodies[i]!, record, octets) ?? this.#restBetween(i, bodies.length));
+      }
       this.#line.end();
     } finally {
       octets.close();
     }
+  }
+
+  /** One message may be asked for a thousand times over in one command: a rest between the items of its line, where one is due. */
+  #restBetween(index: number, count: number): Promise<void> | undefined {
+    if (index + 1 >= count || !this.#out.isDue()) return undefined;
+    this.#out.flush();
+    return this.#out.rest().then(() => undefined);
   }
 
   /** @returns a promise when the octets must be waited for */
