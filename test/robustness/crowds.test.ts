@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { memoryOf, type RunningServer, startServer, waitFor } from "../support/server.ts";
-import { ImapClient } from "../support/wire-client.ts";
+import type { ImapClient } from "../support/wire-client.ts";
 import { Bystander, sleep } from "./bystander.ts";
 
 const mib = 1_048_576;
