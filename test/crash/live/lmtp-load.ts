@@ -6,6 +6,14 @@ import type { Site, User } from "./site.ts";
 export interface Delivered {
   readonly token: string;
   readonly user: User;
+  /** Asked more than once: the first asking may have been done, and the server died before it could say or note so. */
+  readonly again: boolean;
+}
+
+interface Waiting {
+  readonly token: string;
+  users: User[];
+  tries: number;
 }
 
 export class LmtpLoad {
@@ -28,7 +36,7 @@ export class LmtpLoad {
   }
 
   private async client(): Promise<void> {
-    let waiting: { token: string; users: User[] } | undefined;
+    let waiting: Waiting | undefined;
     while (!this.stopped || waiting) {
       const wire = new WireClient(this.site.lmtpPort);
       try {
@@ -48,17 +56,19 @@ export class LmtpLoad {
       }
     }
   }
-  private next(): { token: string; users: User[] } {
+  private next(): Waiting {
     const number = ++this.last;
     const { users } = this.site;
     return {
       token: `token-${number}-end`,
       users: [users[number % users.length]!, users[(number + 1) % users.length]!],
+      tries: 0,
     };
   }
   /** Takes those users off the list that have it. */
-  private async deliver(wire: WireClient, waiting: { token: string; users: User[] }): Promise<void> {
+  private async deliver(wire: WireClient, waiting: Waiting): Promise<void> {
     const { token, users } = waiting;
+    const again = waiting.tries++ > 0;
     wire.send("MAIL FROM:<a@example.org>\r\n");
     await reply(wire);
     for (const { name } of users) {
@@ -72,7 +82,7 @@ export class LmtpLoad {
     const refused: User[] = [];
     for (const user of users) {
       const line = await reply(wire).catch((error: unknown) => String(error));
-      if (line.startsWith("250")) this.delivered.push({ token, user });
+      if (line.startsWith("250")) this.delivered.push({ token, user, again });
       else refused.push(user);
     }
     waiting.users = refused;
