@@ -37,7 +37,12 @@ const text = (...lines: string[]): Uint8Array => Buffer.from(lines.join("\r\n"),
 export const commands: FuzzTarget = {
   name: "lmtp commands",
   seeds: [
-    text("LHLO client.example", "MAIL FROM:<a@b> SIZE=12 BODY=8BITMIME AUTH=x+40y", 'RCPT TO:<"a b"@c> IGNOREQUOTA', ""),
+    text(
+      "LHLO client.example",
+      "MAIL FROM:<a@b> SIZE=12 BODY=8BITMIME AUTH=x+40y",
+      'RCPT TO:<"a b"@c> IGNOREQUOTA',
+      "",
+    ),
     text("RCPT TO:<@relay,@b:alice+Work@x>", "DATA", "AUTH PLAIN AGEAYg==", "VRFY x", "QUIT", ""),
   ],
   run(octets) {
