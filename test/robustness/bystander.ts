@@ -36,11 +36,11 @@ export class Bystander {
    * @returns how many commands were answered, and the longest wait in milliseconds
    */
   async during(others: Promise<unknown>): Promise<{ readonly answered: number; readonly longestMs: number }> {
-    let running = true;
-    const done = others.finally(() => (running = false));
+    const state = { isRunning: true };
+    const done = others.finally(() => (state.isRunning = false));
     let answered = 0;
     let longestMs = 0;
-    while (running) {
+    while (state.isRunning) {
       const began = performance.now();
       const command = answered % 3 === 0 ? "NOOP" : answered % 3 === 1 ? "STATUS INBOX (MESSAGES)" : "SEARCH UNSEEN";
       assert.match(await this.#client.command(command), /TAG OK/);
