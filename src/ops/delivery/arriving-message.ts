@@ -280,7 +280,8 @@ function readHead(header: Buffer, options: ArrivalOptions): Head {
     }
   }
   if (at > keep) pieces.push(header.subarray(keep, at));
-  if (rules.munge8bit) for (const piece of pieces) munge8bit(piece);
+  // Not the first one, which is ours.
+  if (rules.munge8bit) for (let n = 1; n < pieces.length; n++) munge8bit(pieces[n]!);
   // A message that was sent again is not a duplicate of itself.
   let id = resentId || messageId;
   const fault: MailErrorCode | undefined = id === "" ? "invalidHeader" : undefined;

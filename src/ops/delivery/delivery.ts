@@ -10,7 +10,7 @@ import type { Delivered, DeliverArgs, DeliverTarget } from "../messages/deliver.
 import { noFlags } from "../messages/flags.ts";
 import { quotaExceeded } from "../quota/index.ts";
 import type { ArrivedMessage } from "./arriving-message.ts";
-import { Duplicates } from "./duplicates.ts";
+import { Duplicates, duplicatesPath } from "./duplicates.ts";
 import {
   type AcceptedRecipient,
   type DeliveryRules,
@@ -52,8 +52,7 @@ export class Delivery {
     this.mail = mail;
     this.rules = deliveryRules(config, mail.rules);
     this.#log = log;
-    const path = config.duplicate_db_path ?? `${config.configdirectory}/deliver.db`;
-    this.#duplicates = config.duplicatesuppression ? new Duplicates(path, log) : undefined;
+    this.#duplicates = config.duplicatesuppression ? new Duplicates(duplicatesPath(config), log) : undefined;
   }
 
   /** Answers RCPT; a promise only when an INBOX is made. */

@@ -1,7 +1,14 @@
 /** Duplicate suppression: looks before the store is asked, marks after it has answered. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
+import type { Config } from "../../config/config.ts";
 import { DuplicateDatabase, type DuplicateKey, type DuplicateMark } from "../../store/ephemeral/index.ts";
 import { MARK_DELAY_MILLISECONDS, MAX_WAITING_MARKS } from "./limits.ts";
+
+/** Where deliver.db is. */
+export const duplicatesPath = (config: Pick<Config, "duplicate_db_path" | "configdirectory">): string =>
+  config.duplicate_db_path ?? join(config.configdirectory, "deliver.db");
 
 /**
  * One for a process. Trouble with the database is logged and delivers: a message twice is better than none.
@@ -87,6 +94,17 @@ export function pruneDuplicates(
   const database = new DuplicateDatabase(path, log);
   try {
     return database.prune(Math.floor(now / 1_000 - days * 86_400));
+  } finally {
+    database.close();
+  }
+}
+
+/** All that is remembered, in order of ids (`ctl_deliver -d`); nothing when there is no file. @throws Error of the database */
+export function listDuplicates(path: string, log: Log): DuplicateMark[] {
+  if (!existsSync(path)) return [];
+  const database = new DuplicateDatabase(path, log);
+  try {
+    return database.dump();
   } finally {
     database.close();
   }
