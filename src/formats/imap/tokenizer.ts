@@ -85,7 +85,8 @@ export class Tokenizer {
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    if (this.#pos < this.#chunk.length) {
+    // Also when the present chunk is used up: those that wait come first.
+    if (this.#pos < this.#chunk.length || this.#waiting !== undefined) {
       this.#waiting ??= [];
       this.#waiting.push(buffer);
       this.#waitingOctets += buffer.length;
