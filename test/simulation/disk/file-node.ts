@@ -52,9 +52,9 @@ export class FileNode {
     this.liveSize = size;
     this.pending.push({ index, data: undefined, offset: size, sizeAfter: size, shrinks, condemned: false });
   }
-  /** A sync that began at `before` failed: what it was to cover will not be written by a later one. */
+  /** A sync that began at `before` failed: octets that it was to cover will not be written by a later one. Cut-offs are, with the inode. */
   condemn(before: number): void {
-    for (const operation of this.pending) if (operation.index < before) operation.condemned = true;
+    for (const operation of this.pending) if (operation.index < before && operation.data) operation.condemned = true;
   }
   /** A completed sync that began at `before` covers this file. Returns how many operations it made durable. */
   cover(before: number): number {
@@ -77,14 +77,17 @@ export class FileNode {
         for (const sector of sectorsOf(operation.offset, operation.data.length)) rewritten.add(sector);
     }
     const size = whole.durableSize;
+    for (const operation of covered) if (!operation.data) this.apply(operation);
     for (const sector of rewritten) {
       const start = sector * sectorOctets;
       const octets = whole.content().subarray(start, Math.min(start + sectorOctets, size));
       this.apply({ index: -1, data: octets, offset: start, sizeAfter: 0, shrinks: false, condemned: false });
     }
+    const lastCut = covered.findLastIndex(({ shrinks }) => shrinks);
     const left = covered.filter(
-      ({ condemned, data, offset }) =>
-        condemned && !(data && sectorsOf(offset, data.length).every((s) => rewritten.has(s))),
+      ({ condemned, data, offset }, i) =>
+        // What a cut-off removed is gone for good.
+        condemned && i > lastCut && !(data && sectorsOf(offset, data.length).every((s) => rewritten.has(s))),
     );
     this.pending.unshift(...left);
     return covered.length - left.length;
