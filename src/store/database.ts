@@ -1,5 +1,5 @@
 /** Opening a shard's database: one writing connection, any number of reading ones. */
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
@@ -63,6 +63,7 @@ export class Database {
 export function openWriter(path: string): Database {
   const fresh = !existsSync(path);
   if (fresh) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeLogAgain(`${path}-wal`);
   const db = new Database(path, false);
   const { sqlite } = db;
   if (fresh) chmodSync(path, 0o600);
@@ -87,6 +88,30 @@ export function openWriter(path: string): Database {
     throw new Error(`${path}: a reader holds the log; the writer cannot begin before it is done`);
   }
   return db;
+}
+
+/** Octets read and written at a time. */
+const PIECE_OCTETS = 1 << 20;
+
+/**
+ * Writes every octet of the log over itself and syncs it. After a sync that failed, the log reads well though parts of it never reached the disk, and
+ * another sync would have nothing to write: moving such a log into the database would leave a mixture of old and new pages if the power failed meanwhile.
+ */
+function writeLogAgain(path: string): void {
+  if (!existsSync(path)) return;
+  const fd = openSync(path, "r+");
+  try {
+    const piece = Buffer.allocUnsafe(PIECE_OCTETS);
+    for (let at = 0; ; ) {
+      const read = readSync(fd, piece, 0, piece.length, at);
+      if (read === 0) break;
+      for (let done = 0; done < read; ) done += writeSync(fd, piece, done, read - done, at + done);
+      at += read;
+    }
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Opens an existing database for reading. */
