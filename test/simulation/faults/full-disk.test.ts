@@ -15,6 +15,7 @@ function smallDisk(t: TestContext, root: string, folder: string, octets: number)
   if (status !== 0) return undefined;
   t.after(() => {
     spawnSync("umount", ["-l", path]);
+    rmSync(root, { recursive: true, force: true });
   });
   return path;
 }
