@@ -13,18 +13,20 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** Sessions until both workers have one: the kernel decides who accepts. */
+/** One session of each worker. The kernel decides who accepts, so the first worker is stopped while the second session comes. */
 async function sessionsOfTwoWorkers(user: string): Promise<readonly [ImapClient, ImapClient]> {
-  const byWorker = new Map<string, ImapClient>();
-  for (let turn = 0; turn < 200 && byWorker.size < 2; turn++) {
-    const client = await server.login(user);
-    const worker = [...server.log().matchAll(/imap\[(\d+)\]: login: [^\n]*User logged in/g)].at(-1)![1]!;
-    if (byWorker.has(worker)) client.end();
-    else byWorker.set(worker, client);
+  const lastWorker = (): number =>
+    Number([...server.log().matchAll(/imap\[(\d+)\]: login: [^\n]*User logged in/g)].at(-1)![1]!);
+  const first = await server.login(user);
+  const worker = lastWorker();
+  process.kill(worker, "SIGSTOP");
+  try {
+    const second = await server.login(user);
+    assert.notEqual(lastWorker(), worker, "two workers have accepted");
+    return [first, second];
+  } finally {
+    process.kill(worker, "SIGCONT");
   }
-  const [first, second] = byWorker.values();
-  assert.ok(first && second, "two workers have accepted");
-  return [first, second];
 }
 
 async function deliver(client: WireClient, recipient: string, subject: string): Promise<void> {
