@@ -20,7 +20,7 @@ export class LongRunning {
   spec: ChildSpec;
   readonly #label: string;
   readonly #host: LongRunningHost;
-  readonly #backoff = new Backoff();
+  readonly #backoff: Backoff;
   #forkRate: ForkRate;
   #child: Child | undefined;
   #timer: Timer | undefined;
@@ -28,8 +28,18 @@ export class LongRunning {
   /** While somebody waits for the first handshake, a death is told to that one instead of being followed by a new start. */
   #awaited = false;
 
-  /** @param label as log lines have it: `idled/daemon` */
-  constructor(spec: ChildSpec, label: string, maxForksPerSecond: number, host: LongRunningHost) {
+  /**
+   * @param label as log lines have it: `idled/daemon`
+   * @param backoff how long quick deaths keep it from being started again
+   */
+  constructor(
+    spec: ChildSpec,
+    label: string,
+    maxForksPerSecond: number,
+    host: LongRunningHost,
+    backoff: Backoff = new Backoff(),
+  ) {
+    this.#backoff = backoff;
     this.spec = spec;
     this.#label = label;
     this.#host = host;

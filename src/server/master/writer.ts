@@ -5,10 +5,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ProgramPlaces } from "./commands.ts";
 import { FatalError } from "./fatal.ts";
 import { LongRunning, type LongRunningHost } from "./long-running.ts";
+import { Backoff } from "./pace.ts";
 
 const program = "cyr_stored";
 /** A writer that cannot start may be waiting for the last one's lock, or for a slow disk; a wrong configuration stays wrong. */
 const attempts = 3;
+/** Workers wait for the writer for some seconds before they refuse what clients ask. */
+const longestWaitMs = 2_000;
 const retryMs = 500;
 /** sysexits that another try does not change: usage, configuration. */
 const hopeless: ReadonlySet<number> = new Set([64, 78]);
@@ -42,6 +45,7 @@ export async function startWriter(
       "stored/daemon",
       0,
       host,
+      new Backoff({ maxMs: longestWaitMs }),
     );
     if (!onMade(writer)) return;
     const failure = await writer.startAndWait();
