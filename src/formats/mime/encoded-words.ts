@@ -73,7 +73,7 @@ function isBlank(text: string): boolean {
 }
 
 function raw8bit(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of US-ASCII is meant
+  // All of US-ASCII is meant, control characters too.
   if (/^[\x00-\x7f]*$/.test(text)) return text;
   const octets = Buffer.from(text, "latin1");
   try {
