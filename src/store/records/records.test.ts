@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
+import { addFixed, addHex, addNumber, fixedText, REGISTER_INIT } from "./crc-text.ts";
 import { COLD_SPAN, ColdBlock, type ColdRow } from "./cold.ts";
 import { Flag, HOT_SPAN, HotBlock, headOf, type HotRow } from "./hot.ts";
 import {
   ANNOT_CRC_INIT,
   annotationCrc,
   basicCrc,
+  basicCrcChange,
   crcConcat,
   crcSuffixOf,
   userFlagCrcs,
@@ -33,7 +35,7 @@ const hot = (
   lastUpdated,
   flags,
   user,
-  ...crcSuffixOf(date, guid),
+  ...crcSuffixOf(date, Buffer.from(guid, "hex")),
 });
 
 test("sync CRC: the worked examples of the replication protocol", () => {
@@ -70,6 +72,36 @@ test("sync CRC of annotations: the worked examples", () => {
   assert.equal((ANNOT_CRC_INIT ^ virtualAnnotationsCrc(row(1, 3))) >>> 0, 2346569232);
   const threaded = virtualAnnotationsCrc({ uid: 1, cid: "0eb525cfcbc2b157", saveDate: 0, createdModseq: 0 });
   assert.equal(threaded, 2467064921);
+});
+
+test("a register over numbers, hexadecimal digits and fixed pieces is that over their text", () => {
+  const number = fc.oneof(fc.nat(20_000), fc.maxSafeNat());
+  fc.assert(
+    fc.property(number, fc.uint8Array({ maxLength: 24 }), number, (one, octets, two) => {
+      let register = addNumber(REGISTER_INIT, one);
+      register = addFixed(register, fixedText(" of ("));
+      register = addNumber(addHex(register, octets), two);
+      assert.equal(~register >>> 0, crc32(`${one} of (${Buffer.from(octets).toString("hex")}${two}`));
+    }),
+  );
+  const guid = Buffer.from(A, "hex");
+  for (const date of [0, 9, 1_704_103_200, 99_999_999_999, -1, -86_400]) {
+    const { crcSuffix, dateDigits } = crcSuffixOf(date, guid);
+    assert.equal(crcSuffix, crc32(`) ${date} ${A}`));
+    assert.equal(dateDigits, `${date}`.length);
+  }
+});
+
+test("the change of a row's sync CRC is that of its two texts", () => {
+  const part = fc.record({ modseq: fc.maxSafeNat(), lastUpdated: fc.nat(), flags: fc.nat(0xffff_ffff) });
+  fc.assert(
+    fc.property(fc.nat(0xffff_ffff), part, part, fc.integer(), (uid, before, after, date) => {
+      const text = ({ modseq, lastUpdated, flags }: typeof before) =>
+        crc32(`${uid} ${modseq} ${lastUpdated} (${flags}) ${date} ${A}`);
+      const { dateDigits } = crcSuffixOf(date, Buffer.from(A, "hex"));
+      assert.equal(basicCrcChange(uid, before, after, dateDigits), (text(before) ^ text(after)) >>> 0);
+    }),
+  );
 });
 
 test("crcConcat equals the CRC of the joined text", () => {

@@ -8,49 +8,28 @@
  * only hashes the front and appends the kept CRC by the linearity of CRC32.
  */
 import { crc32 } from "node:zlib";
+import { addFixed, addHex, addNumber, addOctet, fixedText, REGISTER_INIT, shift, shiftTables } from "./crc-text.ts";
 import type { HotRow } from "./hot.ts";
 
 /** Value of SYNC_CRC_ANNOT of a mailbox without messages. */
 export const ANNOT_CRC_INIT = 12345678;
-const POLYNOMIAL = 0xedb88320;
-
-const table = new Uint32Array(256);
-for (let n = 0; n < 256; n++) {
-  let c = n;
-  for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ POLYNOMIAL : c >>> 1;
-  table[n] = c >>> 0;
-}
-
-/** For each length of the fixed end: four tables that multiply a CRC by x^(8 * length), an octet of it at a time. */
-const shifts = new Map<number, Uint32Array>();
-
-function shiftTables(length: number): Uint32Array {
-  let tables = shifts.get(length);
-  if (tables) return tables;
-  tables = new Uint32Array(1024);
-  for (let octet = 0; octet < 4; octet++) {
-    for (let value = 0; value < 256; value++) {
-      let crc = (value << (8 * octet)) >>> 0;
-      for (let n = 0; n < length; n++) crc = table[crc & 0xff]! ^ (crc >>> 8);
-      tables[octet * 256 + value] = crc >>> 0;
-    }
-  }
-  shifts.set(length, tables);
-  return tables;
-}
-
 /** CRC32 of A followed by B, from the CRCs of both and the length of B in octets. */
 export function crcConcat(crcA: number, crcB: number, lengthB: number): number {
-  const t = shiftTables(lengthB);
-  const moved =
-    t[crcA & 0xff]! ^ t[256 + ((crcA >>> 8) & 0xff)]! ^ t[512 + ((crcA >>> 16) & 0xff)]! ^ t[768 + (crcA >>> 24)]!;
-  return (moved ^ crcB) >>> 0;
+  return (shift(crcA, shiftTables(lengthB)) ^ crcB) >>> 0;
 }
 
-/** The fixed end of basic's text: its CRC, and how many digits internaldate takes in it. */
-export function crcSuffixOf(internalDate: number, guidHex: string): { crcSuffix: number; dateDigits: number } {
-  const date = String(internalDate);
-  return { crcSuffix: crc32(`) ${date} ${guidHex}`), dateDigits: date.length };
+const AFTER_FLAGS = fixedText(") ");
+const BLANK = 0x20;
+const MINUS = 0x2d;
+/** Octets of ") ", a blank and the guid: the fixed end of basic's text without its internaldate. */
+const SUFFIX_OCTETS = 43;
+
+/** The fixed end of basic's text: its CRC, and how many digits internaldate (epoch seconds) takes in it, with its sign. `guid`: 20 octets. */
+export function crcSuffixOf(internalDate: number, guid: Uint8Array): { crcSuffix: number; dateDigits: number } {
+  const end = addFixed(REGISTER_INIT, AFTER_FLAGS);
+  const date = internalDate < 0 ? addNumber(addOctet(end, MINUS), -internalDate) : addNumber(end, internalDate);
+  const crcSuffix = ~addHex(addOctet(date, BLANK), guid) >>> 0;
+  return { crcSuffix, dateDigits: String(internalDate).length };
 }
 
 const flagCrcs = [crc32("\\answered"), crc32("\\flagged"), crc32("\\deleted"), crc32("\\draft"), crc32("\\seen")];
@@ -77,38 +56,36 @@ export function flagCrc(flags: number, user: readonly number[], userCrcs: Uint32
   return crc >>> 0;
 }
 
-const text = new Uint8Array(96);
-
-/** Writes the decimal digits of n, 0 <= n < 2^53, at `at` of the scratch text; returns the position behind. */
-function putDigits(at: number, n: number): number {
-  if (n >= 0x7fffffff) {
-    const digits = String(n);
-    for (let i = 0; i < digits.length; i++) text[at + i] = digits.charCodeAt(i);
-    return at + digits.length;
-  }
-  let start = at;
-  let rest = n;
-  do {
-    const next = (rest / 10) | 0;
-    text[at++] = 48 + rest - next * 10;
-    rest = next;
-  } while (rest > 0);
-  for (let end = at - 1; start < end; start++, end--) {
-    const digit = text[start]!;
-    text[start] = text[end]!;
-    text[end] = digit;
-  }
-  return at;
-}
-
 /** basic(r). `row` must not be expunged. */
 export function basicCrc(row: HotRow, userCrcs: Uint32Array): number {
   const flags = flagCrc(row.flags, row.user, userCrcs);
   return basicCrcOf(row.uid, row.modseq, row.lastUpdated, flags, row.crcSuffix, row.dateDigits);
 }
 
-/** basic(r) from its parts, without a row object: for loops over many rows. */
-export function basicCrcOf(
+/** The piece " LAST_UPDATED (FLAGCRC" of a text: rows that were changed together have it in common. */
+class Middle {
+  private lastUpdated = -1;
+  private flags = -1;
+  private fromZero = 0;
+  private tables = shiftTables(0);
+
+  add(register: number, lastUpdated: number, flags: number): number {
+    if (lastUpdated !== this.lastUpdated || flags !== this.flags) {
+      const { fromZero, shift: tables } = fixedText(` ${lastUpdated} (${flags}`);
+      this.fromZero = fromZero;
+      this.tables = tables;
+      this.lastUpdated = lastUpdated;
+      this.flags = flags;
+    }
+    return (shift(register, this.tables) ^ this.fromZero) >>> 0;
+  }
+}
+
+const middleBefore = new Middle();
+const middleAfter = new Middle();
+
+/** basic(r) from its parts, without a row object. */
+function basicCrcOf(
   uid: number,
   modseq: number,
   lastUpdated: number,
@@ -116,17 +93,26 @@ export function basicCrcOf(
   crcSuffix: number,
   dateDigits: number,
 ): number {
-  let at = putDigits(0, uid);
-  text[at++] = 32;
-  at = putDigits(at, modseq);
-  text[at++] = 32;
-  at = putDigits(at, lastUpdated);
-  text[at++] = 32;
-  text[at++] = 40;
-  at = putDigits(at, flags);
-  let crc = 0xffffffff;
-  for (let i = 0; i < at; i++) crc = table[(crc ^ text[i]!) & 0xff]! ^ (crc >>> 8);
-  return crcConcat((crc ^ 0xffffffff) >>> 0, crcSuffix, dateDigits + 43);
+  const front = addNumber(addOctet(addNumber(REGISTER_INIT, uid), BLANK), modseq);
+  const crc = ~middleAfter.add(front, lastUpdated, flags) >>> 0;
+  return crcConcat(crc, crcSuffix, dateDigits + SUFFIX_OCTETS);
+}
+
+/** What of a row's text a change of flags changes. */
+export interface ChangingPart {
+  modseq: number;
+  /** Epoch seconds. */
+  lastUpdated: number;
+  /** FLAGCRC. */
+  flags: number;
+}
+
+/** basic(before) XOR basic(after) of one row: the row's fixed end falls out. For loops over many rows. */
+export function basicCrcChange(uid: number, before: ChangingPart, after: ChangingPart, dateDigits: number): number {
+  const front = addOctet(addNumber(REGISTER_INIT, uid), BLANK);
+  const old = middleBefore.add(addNumber(front, before.modseq), before.lastUpdated, before.flags);
+  const next = middleAfter.add(addNumber(front, after.modseq), after.lastUpdated, after.flags);
+  return shift((old ^ next) >>> 0, shiftTables(dateDigits + SUFFIX_OCTETS));
 }
 
 /** FLAGCRC of the row at `at` of a hot block. */
@@ -148,6 +134,9 @@ export function annotationCrc(uid: number, entry: string, userid: string, value:
 }
 
 const V = "/vendor/cmu/cyrus-imapd";
+const NO_CONVERSATION = "0000000000000000";
+const SAVEDATE = fixedText(` ${V}/savedate  `);
+const CREATEDMODSEQ = fixedText(` ${V}/createdmodseq  `);
 
 /** XOR of the annotation CRCs of what is kept in the row itself. */
 export function virtualAnnotationsCrc(row: {
@@ -157,9 +146,9 @@ export function virtualAnnotationsCrc(row: {
   createdModseq: number;
 }): number {
   let crc = 0;
-  const thrid = row.cid.replace(/^0+/, "");
-  if (thrid !== "") crc ^= annotationCrc(row.uid, `${V}/thrid`, "", thrid);
-  if (row.saveDate !== 0) crc ^= annotationCrc(row.uid, `${V}/savedate`, "", String(row.saveDate));
-  if (row.createdModseq !== 0) crc ^= annotationCrc(row.uid, `${V}/createdmodseq`, "", String(row.createdModseq));
+  if (row.cid !== NO_CONVERSATION) crc ^= annotationCrc(row.uid, `${V}/thrid`, "", row.cid.replace(/^0+/, ""));
+  const uid = addNumber(REGISTER_INIT, row.uid);
+  if (row.saveDate !== 0) crc ^= ~addNumber(addFixed(uid, SAVEDATE), row.saveDate);
+  if (row.createdModseq !== 0) crc ^= ~addNumber(addFixed(uid, CREATEDMODSEQ), row.createdModseq);
   return crc >>> 0;
 }

@@ -10,7 +10,8 @@ import { COLD_SPAN, ColdBlock, type ColdRow } from "../records/cold.ts";
 import { Flag, HOT_SPAN, HotBlock, headOf, type HotRow, SYSTEM_FLAGS } from "../records/hot.ts";
 import {
   basicCrc,
-  basicCrcOf,
+  basicCrcChange,
+  type ChangingPart,
   crcSuffixOf,
   flagCrcAt,
   userFlagCrcs,
@@ -136,7 +137,7 @@ export class MailboxWriter {
    * Adds a message at `uid`, where no row is. Counts follow, and `lastUid` is raised where needed. `hot.crcSuffix` and `dateDigits` are computed here.
    */
   insert(hot: Omit<HotRow, "crcSuffix" | "dateDigits">, cold: ColdRow): void {
-    const row: HotRow = { ...hot, ...crcSuffixOf(cold.internalDate, Buffer.from(cold.guid).toString("hex")) };
+    const row: HotRow = { ...hot, ...crcSuffixOf(cold.internalDate, cold.guid) };
     this.hotBlockOf(hot.uid, true)!.put(row);
     this.hotDirty = true;
     this.coldBlockOf(hot.uid, true)!.put(cold);
@@ -167,6 +168,8 @@ export class MailboxWriter {
     const { header, context } = this;
     const { mode, system, user, systemMask, userAllowed, unchangedSince } = change;
     const crcs = this.crcs();
+    const before: ChangingPart = { modseq: 0, lastUpdated: 0, flags: 0 };
+    const after: ChangingPart = { modseq: 0, lastUpdated: context.now, flags: 0 };
     return this.walkHot(ranges, from, maxRows, (block, index) => {
       const { view } = block;
       const at = block.at(index);
@@ -193,9 +196,9 @@ export class MailboxWriter {
       if (next === flags && !userChanges) return;
       const uid = block.uid(index);
       const digits = view.getUint32(at + 4, true) >>> 24;
-      const suffix = view.getUint32(at + 20, true);
-      const before = flagCrcAt(view, at, flags, crcs);
-      header.syncCrc ^= basicCrcOf(uid, block.modseq(index), view.getUint32(at + 16, true), before, suffix, digits);
+      before.modseq = block.modseq(index);
+      before.lastUpdated = view.getUint32(at + 16, true);
+      before.flags = flagCrcAt(view, at, flags, crcs);
       if (userChanges) {
         for (let word = 0; word < 4; word++) {
           const place = at + 24 + 4 * word;
@@ -207,8 +210,9 @@ export class MailboxWriter {
       view.setUint32(at + 8, Math.floor(modseq / 0x1_0000_0000), true);
       view.setUint32(at + 12, modseq >>> 0, true);
       view.setUint32(at + 16, context.now, true);
-      const after = flagCrcAt(view, at, next, crcs);
-      header.syncCrc = (header.syncCrc ^ basicCrcOf(uid, modseq, context.now, after, suffix, digits)) >>> 0;
+      after.modseq = modseq;
+      after.flags = flagCrcAt(view, at, next, crcs);
+      header.syncCrc = (header.syncCrc ^ basicCrcChange(uid, before, after, digits)) >>> 0;
       this.countFlags(flags, -1);
       this.countFlags(next, 1);
       this.hotDirty = true;

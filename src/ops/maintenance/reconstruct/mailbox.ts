@@ -501,7 +501,7 @@ function dataOf(cold: ColdRow): ColdData {
 }
 
 function isSuffixOf(hot: HotRow, cold: ColdRow): boolean {
-  const { crcSuffix, dateDigits } = crcSuffixOf(cold.internalDate, hex(cold.guid));
+  const { crcSuffix, dateDigits } = crcSuffixOf(cold.internalDate, cold.guid);
   return crcSuffix === hot.crcSuffix && dateDigits === hot.dateDigits;
 }
 

@@ -164,7 +164,7 @@ class Recount {
       return;
     }
     this.index(writer.header.owner, cold);
-    const hot = { ...row, ...crcSuffixOf(cold.internalDate, Buffer.from(cold.guid).toString("hex")) };
+    const hot = { ...row, ...crcSuffixOf(cold.internalDate, cold.guid) };
     if (hot.crcSuffix !== row.crcSuffix || hot.dateDigits !== row.dateDigits) {
       this.wrongRows += 1;
       if (!this.dryRun) writer.putVerbatim(hot, cold);

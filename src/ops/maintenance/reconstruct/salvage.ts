@@ -135,7 +135,7 @@ function hotRows(db: Database, mbox: number, id: number, highestModseq: number):
     if (!inBlock) colds.set(coldId, (inBlock = coldRows(db, mbox, coldId)));
     const cold = inBlock.find(({ uid }) => uid === hot.uid);
     if (!cold) continue;
-    const { crcSuffix, dateDigits } = crcSuffixOf(cold.internalDate, Buffer.from(cold.guid).toString("hex"));
+    const { crcSuffix, dateDigits } = crcSuffixOf(cold.internalDate, cold.guid);
     if (crcSuffix === hot.crcSuffix && dateDigits === hot.dateDigits) rows.push(hot);
   }
   return rows;
