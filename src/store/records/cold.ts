@@ -18,6 +18,8 @@ import { BLOCK_HEAD, BlockError, checkBlock, sealBlock } from "./hot.ts";
 export const COLD_SPAN = 32;
 export const COLD_ROW = 112;
 export const COLD_VERSION = 1;
+/** Stored blocks grow by so many rows at a time. */
+const COLD_ROOM = 4;
 
 export interface ColdRow {
   uid: number;
@@ -65,7 +67,7 @@ export class ColdBlock {
   }
 
   encode(): Buffer {
-    return sealBlock(this.octets, COLD_VERSION, COLD_ROW, this.count);
+    return sealBlock(this.octets, COLD_VERSION, COLD_ROW, this.count, COLD_ROOM);
   }
 
   at(index: number): number {

@@ -5,7 +5,7 @@
  *           4  u8  version (1)                               4  u32 system and internal flags (below); bits 24-31: digits of internaldate
  *           5  u8  row size (40)                             8  u32 modseq, high 21 bits
  *           6  u16 number of rows                           12  u32 modseq, low 32 bits
- *           8  rows, ascending by uid                       16  u32 last_updated, epoch seconds
+ *           8  rows, ascending by uid, then zeros           16  u32 last_updated, epoch seconds
  *                                                           20  u32 CRC32 of the part of the sync CRC text that never changes
  *                                                           24  4 x u32 user flag bits, bit n = n-th name of the mailbox's flag table
  *
@@ -17,6 +17,8 @@ export const HOT_SPAN = 96;
 export const HOT_ROW = 40;
 export const BLOCK_HEAD = 8;
 export const HOT_VERSION = 1;
+/** Stored blocks grow by so many rows at a time. */
+const HOT_ROOM = 8;
 /** Names a mailbox's flag table can hold. */
 export const MAX_USER_FLAGS = 128;
 
@@ -79,9 +81,9 @@ export class HotBlock {
     return new HotBlock(octets, count);
   }
 
-  /** The octets to store, with head and CRC written. Shares memory with the block. */
+  /** The octets to store, with head and CRC written. May share memory with the block. */
   encode(): Buffer {
-    return sealBlock(this.octets, HOT_VERSION, HOT_ROW, this.count);
+    return sealBlock(this.octets, HOT_VERSION, HOT_ROW, this.count, HOT_ROOM);
   }
 
   /** Offset of row `index`. */
@@ -217,16 +219,30 @@ export function checkBlock(octets: Buffer, version: number, rowSize: number): nu
   if (octets[4] !== version || octets[5] !== rowSize) {
     throw new BlockError(`block version ${octets[4]}, row size ${octets[5]}`);
   }
-  if (octets.length !== BLOCK_HEAD + count * rowSize) {
+  if (octets.length < BLOCK_HEAD + count * rowSize) {
     throw new BlockError(`block of ${octets.length} octets for ${count} rows`);
   }
   if (crc32(octets.subarray(4)) !== octets.readUInt32LE(0)) throw new BlockError("block CRC differs");
   return count;
 }
 
-/** Writes head and CRC and returns exactly the octets to store. */
-export function sealBlock(octets: Buffer, version: number, rowSize: number, count: number): Buffer {
-  const sealed = octets.subarray(0, BLOCK_HEAD + count * rowSize);
+/**
+ * Writes head and CRC and returns the octets to store, with room for the next rows: a block that grows at each delivery would push its neighbours from page
+ * to page.
+ */
+export function sealBlock(octets: Buffer, version: number, rowSize: number, count: number, roomRows = 1): Buffer {
+  const used = BLOCK_HEAD + count * rowSize;
+  // A few rows are kept small: most mailboxes have few messages.
+  const rows = count <= roomRows / 2 ? roomRows / 2 : Math.ceil(count / roomRows) * roomRows;
+  const size = BLOCK_HEAD + rows * rowSize;
+  let sealed = octets;
+  if (octets.length < size) {
+    sealed = Buffer.alloc(size);
+    octets.copy(sealed, 0, 0, used);
+  } else {
+    sealed = octets.subarray(0, size);
+    sealed.fill(0, used);
+  }
   sealed[4] = version;
   sealed[5] = rowSize;
   sealed.writeUInt16LE(count, 6);

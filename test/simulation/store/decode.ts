@@ -29,11 +29,13 @@ export interface ColdRecord {
 /** Splits a block into its rows; what is wrong with it goes to `problems`. */
 function* rowsOf(block: Buffer, rowOctets: number, where: string, problems: string[]): Generator<Buffer> {
   const count = block.length >= 8 ? block.readUInt16LE(6) : 0;
-  if (block.length !== 8 + count * rowOctets) problems.push(`${where}: ${block.length} octets for ${count} rows`);
+  const end = 8 + count * rowOctets;
+  if (block.length < end) problems.push(`${where}: ${block.length} octets for ${count} rows`);
   else if (block[4] !== 1 || block[5] !== rowOctets)
     problems.push(`${where}: version ${block[4]}, rows of ${block[5]}`);
   else if (crc32(block.subarray(4)) !== block.readUInt32LE(0)) problems.push(`${where}: the CRC differs`);
-  else for (let at = 8; at < block.length; at += rowOctets) yield block.subarray(at, at + rowOctets);
+  else if (block.subarray(end).some((octet) => octet !== 0)) problems.push(`${where}: something behind the rows`);
+  else for (let at = 8; at < end; at += rowOctets) yield block.subarray(at, at + rowOctets);
 }
 
 /** Checks that uids ascend and belong into the block of this id. */
