@@ -52,6 +52,7 @@ test("settings that administrators name", () => {
     "sync_log_channels: repl1",
     "repl1_sync_host: h",
     "serverlist: mail1.example.org mail2.example.org",
+    "lmtp_preauth_anywhere: yes",
     "mail1_mechs: PLAIN",
   ];
   assert.deepEqual(lint(lines.join("\n"), cyrus), []);

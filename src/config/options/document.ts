@@ -21,7 +21,7 @@ the value. A \`\\\` at the end of a line joins the next line to it. \`@include: 
 | any of | words with blanks between; they replace the default words |
 | duration | numbers with a unit, \`d\`, \`h\`, \`m\` or \`s\`, such as \`1h30m\`; a number without one has the unit that is named |
 
-"Since" is the release of Cyrus IMAP in which the option came or last changed. \`cyr_info conf-lint\` names settings that are unknown, old,
+"Since" is the release of Cyrus IMAP in which the option came or last changed; the last section's options Cyrus does not have. \`cyr_info conf-lint\` names settings that are unknown, old,
 or without effect; \`cyr_info conf-all\` prints the values that count.
 `;
 

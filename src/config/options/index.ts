@@ -18,6 +18,7 @@ import { httpOptions } from "./http.ts";
 import { imapOptions } from "./imap.ts";
 import { jmapOptions } from "./jmap.ts";
 import { mailboxesOptions } from "./mailboxes.ts";
+import { ownOptions } from "./own.ts";
 import { pop3NntpOptions } from "./pop3-nntp.ts";
 import { searchOptions } from "./search.ts";
 import { serverOptions } from "./server.ts";
@@ -42,6 +43,7 @@ const table = {
   ...clusterOptions,
   ...groupsOptions,
   ...backupOptions,
+  ...ownOptions,
 };
 
 type Table = typeof table;
@@ -95,4 +97,5 @@ export const optionGroups: readonly { readonly title: string; readonly names: re
   { title: "Cluster and replication", names: Object.keys(clusterOptions) },
   { title: "Group lookups", names: Object.keys(groupsOptions) },
   { title: "Backup server", names: Object.keys(backupOptions) },
+  { title: "Options of Pasargad alone", names: Object.keys(ownOptions) },
 ];

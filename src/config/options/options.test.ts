@@ -5,10 +5,11 @@ import { parseVersion } from "../info.ts";
 import { defaultOf } from "../resolve.ts";
 import { parseDuration } from "../values.ts";
 import { type CurrentOptionName, options, type OptionValues } from "./index.ts";
+import { ownOptions } from "./own.ts";
 import { optionStates } from "./states.ts";
 
-test("the table has every option of Cyrus IMAP 3.6, and two limits that came as security fixes", () => {
-  assert.equal(options.size, 524 + 2);
+test("the table has every option of Cyrus IMAP 3.6, two limits that came as security fixes, and our own", () => {
+  assert.equal(options.size, 524 + 2 + Object.keys(ownOptions).length);
   assert.ok(options.has("maxargssize") && options.has("maxliteral"));
 });
 

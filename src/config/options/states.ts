@@ -251,6 +251,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   lmtp_exclude_specialuse: "done",
   lmtp_fuzzy_mailbox_match: "done",
   lmtp_over_quota_perm_failure: "done",
+  lmtp_preauth_anywhere: "done",
   lmtp_preparse: "notYet",
   lmtp_strict_quota: "done",
   lmtp_strict_rfc2821: "done",
