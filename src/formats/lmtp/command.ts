@@ -58,6 +58,7 @@ function parseAuth(rest: string): LmtpCommand {
 export interface MailArguments {
   /** Between "<" and ">"; "" is the null sender. */
   readonly sender: string;
+  /** Up to 2^53-1; what is larger is that. */
   readonly size: number | undefined;
   readonly body: "7BIT" | "8BITMIME" | undefined;
   /** AUTH=: the poster; "" for `<>`; undefined when it was not given. */
@@ -86,7 +87,8 @@ export function parseMail(rest: string, options: PathOptions): MailArguments | u
       const digits = /^\d*/.exec(value)![0];
       if (digits === "") return done("sizeValue");
       if (digits.length < value.length) return done("unrecognized");
-      size = Number(digits);
+      // Digits without end are a size all the same: one that is too large.
+      size = Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
     } else if (name === "BODY") {
       const type = value.toUpperCase();
       if (type !== "7BIT" && type !== "8BITMIME") return done("body");

@@ -92,6 +92,7 @@ test("MAIL's parameters", () => {
   assert.equal(fault(" SIZE=abc"), "sizeValue");
   assert.equal(fault(" SIZE"), "sizeValue");
   assert.equal(fault(" SIZE=1x"), "unrecognized");
+  assert.equal(mail(`FROM:<s> SIZE=${"9".repeat(1_000)}`)?.size, Number.MAX_SAFE_INTEGER);
   assert.equal(fault(" AUTH="), "unrecognized");
   assert.equal(fault(" AUTH=a+0Ab"), "unrecognized");
   assert.equal(fault("x"), "unrecognized");

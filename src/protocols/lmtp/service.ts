@@ -33,6 +33,8 @@ export class LmtpService {
       logStyle: "plain",
       failuresAreErrors: true,
       pausesOnFailure: false,
+      // Mail is put into others' mailboxes here.
+      requiresAdmin: true,
     });
     this.arrivalRules = {
       reject8bit: config.reject8bit,
@@ -44,7 +46,7 @@ export class LmtpService {
     this.banner = `220 ${serverName}${product} server ready\r\n`;
     this.timeoutMs = config.lmtptxn_timeout * 1_000;
     this.#trustsTcp = options.flags.has("a");
-    this.#trustsAnywhere = /^(?:1|y|t|on)/.test(config.raw("lmtp_preauth_anywhere") ?? "");
+    this.#trustsAnywhere = config.lmtp_preauth_anywhere;
   }
 
   /** Whether the client needs no login: on a Unix socket, or with -a on a loopback address. */

@@ -25,7 +25,7 @@ import type { ExchangeStep, Identity, SaslExchange } from "../../server/auth/ind
 import type { Connection, Session, ShutdownReason } from "../../server/connection/index.ts";
 import { preLoginCommands } from "../../server/limits/limits.ts";
 import { type AnswerContext, refusalReply } from "./answers.ts";
-import { MAX_AHEAD_OCTETS, MAX_BAD_COMMANDS, MAX_RECIPIENTS } from "./limits.ts";
+import { MAX_AHEAD_OCTETS, MAX_BAD_COMMANDS, MAX_MESSAGE_OCTETS, MAX_RECIPIENTS } from "./limits.ts";
 import type { LmtpService } from "./service.ts";
 import { formatDate, traceFields } from "./trace.ts";
 
@@ -300,16 +300,19 @@ export class LmtpSession implements Session {
     this.#transaction = { sender, sizeOctets: size, poster, mail: this.#poster(poster), recipients: [] };
     if (fault !== undefined) return this.#reply(parameterFaults[fault]);
     const { maxMessageOctets } = this.service.arrivalRules;
-    if (maxMessageOctets > 0 && size !== undefined && size > maxMessageOctets)
-      return this.#reply(`552 5.2.3 Message SIZE exceeds fixed maximum message size (${maxMessageOctets})\r\n`);
+    const largest = maxMessageOctets > 0 ? maxMessageOctets : MAX_MESSAGE_OCTETS;
+    if (size !== undefined && size > largest)
+      return this.#reply(`552 5.2.3 Message SIZE exceeds fixed maximum message size (${largest})\r\n`);
     this.#reply(replies.mailOk);
   }
 
   /** AUTH= says in whose name the message is posted; nobody, when it is absent. */
   #poster(name: string | undefined): CallerMail {
-    const known = name === undefined || name === "" ? undefined : this.service.logins.canonical(name);
+    const { logins, mail } = this.service;
+    const known = name === undefined || name === "" ? undefined : logins.canonical(name);
     const userId: UserId | undefined = known?.kind === "user" ? known.userid : undefined;
-    return this.service.mail.as({ userId, groups: [], isAdmin: false, sessionId: this.#sessionId });
+    const groups = userId === undefined ? [] : logins.groupsOf(userId);
+    return mail.as({ userId, groups, isAdmin: false, sessionId: this.#sessionId });
   }
 
   #rcpt(rest: string): void {
@@ -501,17 +504,8 @@ export class LmtpSession implements Session {
     const { connection } = this;
     connection.secret = false;
     if (step.kind === "done") {
-      const { identity } = step;
-      if (identity.isAdmin) {
-        this.#identity = identity;
-        return this.#reply("235 Authenticated!\r\n");
-      }
-      // Mail is put into others' mailboxes here: that is for administrators.
-      connection.loggedIn("");
-      this.service.context.log.err(
-        `badlogin: ${connection.peer} ${identity.mechanism} (${identity.userid}) [not an admin]`,
-      );
-      return this.#reply("501 5.5.4 undefined error!\r\n");
+      this.#identity = step.identity;
+      return this.#reply("235 Authenticated!\r\n");
     }
     const { reason } = step.failure;
     if (reason === "mechanism") return this.#reply("504 Unrecognized authentication type.\r\n");

@@ -16,6 +16,7 @@ import type { LoginResult } from "./identity.ts";
 import { target } from "./parsers.fuzz.ts";
 import { askSaslauthd, encodeSaslauthdRequest } from "./saslauthd.ts";
 import type { ExchangeStep } from "./sasl-exchange.ts";
+import { unixGroups } from "./unix-groups.ts";
 import { UserDatabase, UserLookup } from "./user-database.ts";
 import { formatUserDeny, matchesWildmatList, parseUserDeny } from "./user-deny.ts";
 
@@ -172,6 +173,89 @@ test("login limits count sessions of the service", async () => {
     connection: connection(),
   });
   assert.equal(text(result), "tooMany: Too many open connections (2 of 2 for alice, 1 of 1 from [192.0.2.1])");
+});
+
+test("two logins at once do not both get the last place", async () => {
+  const sessions: { service: string; userid: string; clientHost: string }[] = [];
+  const { authenticator, connection } = bench("sasl_pwcheck_method: alwaystrue\nmaxlogins_per_user: 1", {
+    sessions: async () => [...sessions],
+  });
+  const login = async () => {
+    const one = connection({ localAddress: "127.0.0.1" });
+    one.host.identityChanged = ({ userid, peer }) => void sessions.push({ service: "imap", userid, clientHost: peer });
+    const result = await authenticator.password({
+      authcid: "alice",
+      password: "x",
+      mechanism: "plaintext",
+      connection: one,
+    });
+    return text(result);
+  };
+  assert.deepEqual((await Promise.all([login(), login(), login()])).sort(), [
+    "alice",
+    "tooMany: Too many open connections (1 of 1 for alice)",
+    "tooMany: Too many open connections (1 of 1 for alice)",
+  ]);
+});
+
+test("a service for administrators: nobody else counts as logged in, not for a moment", async () => {
+  const options = "sasl_pwcheck_method: alwaystrue\nadmins: cyrus boss\nallowanonymouslogin: yes\nproxyservers: proxy";
+  const { authenticator, connection, lines } = bench(
+    `${options}\nsasl_mech_list: PLAIN ANONYMOUS\nallowplaintext: yes`,
+    {
+      requiresAdmin: true,
+      logStyle: "plain",
+    },
+  );
+  const login = async (authcid: string, authzid = "") => {
+    const one = connection({ localAddress: "127.0.0.1" });
+    const result = await authenticator.password({
+      authcid,
+      authzid,
+      password: "x",
+      mechanism: "PLAIN",
+      connection: one,
+    });
+    return `${text(result)} [${one.userid}]`;
+  };
+  lines.length = 0;
+  const refused = "credentials: authentication failure []";
+  assert.equal(await login("alice"), refused);
+  assert.equal(await login("cyrus", "alice"), refused);
+  assert.equal(await login("proxy", "cyrus"), refused);
+  assert.deepEqual(
+    lines.filter((line) => line.startsWith("login:")),
+    [],
+  );
+  assert.match(lines[0]!, /^badlogin: .* PLAIN \(alice\) \[not an admin\]$/);
+  assert.equal(await login("cyrus"), "cyrus [cyrus]");
+  assert.equal(await login("cyrus", "cyrus"), "cyrus [cyrus]");
+  assert.deepEqual(authenticator.mechanismsFor(connection()), ["PLAIN"]);
+});
+
+test("groups of the login go with it, and may be administrators", async () => {
+  const { authenticator, connection } = bench("sasl_pwcheck_method: alwaystrue\nadmins: group:staff", {
+    groups: { groupsOf: (userid) => (userid === "alice" ? ["users", "staff"] : ["users"]) },
+  });
+  const login = async (authcid: string) => {
+    const common = { password: "x", mechanism: "plaintext", connection: connection() };
+    const result = await authenticator.password({ ...common, authcid });
+    return result.ok && [result.groups, result.isAdmin];
+  };
+  assert.deepEqual(await login("alice"), [["users", "staff"], true]);
+  assert.deepEqual(await login("bob"), [["users"], false]);
+  assert.deepEqual(await login("staff"), [["users"], false]);
+});
+
+test("groups of /etc/group and /etc/passwd", () => {
+  const [groupPath, passwdPath] = [join(directory, "group"), join(directory, "passwd")];
+  writeFileSync(groupPath, "root:x:0:\nstaff:x:50:alice,bob\nusers:x:100:\n");
+  writeFileSync(passwdPath, "alice:x:1000:100::/:\nroot:x:0:0::/:\n");
+  const groups = unixGroups({ onError: assert.ifError, groupPath, passwdPath });
+  assert.deepEqual(
+    ["alice", "bob", "root", "carol"].map((name) => groups.groupsOf(name)),
+    [["staff", "users"], ["staff"], ["root"], []],
+  );
 });
 
 test("what is offered", () => {

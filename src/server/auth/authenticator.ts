@@ -29,6 +29,8 @@ export interface AuthenticatorOptions {
   readonly failuresAreErrors?: boolean;
   /** LMTP, csync and mupdate do not pause after a failed login. */
   readonly pausesOnFailure?: boolean;
+  /** Only administrators who act as themselves may log in (LMTP). Others are refused before they count as logged in. */
+  readonly requiresAdmin?: boolean;
   /** Backends of a murder honour `proxyservers`. Default true. */
   readonly honoursProxyServers?: boolean;
   /** `loginuseacl`: whether `authid` has right "a" on the INBOX of `userid`. */
@@ -51,6 +53,8 @@ export class Authenticator implements ExchangeHost {
   readonly #authorization: AuthorizationOptions;
   readonly #canonical: CanonicalOptions & { readonly serverDomain: string | undefined };
   readonly #mechanisms: ReadonlySet<string> | undefined;
+  /** Logins take turns where sessions are counted, so that two at once do not both get the last place. */
+  #countingLogins: Promise<void> = Promise.resolve();
 
   constructor(options: AuthenticatorOptions) {
     const { config, log, service, saslService, serverName } = options;
@@ -89,7 +93,6 @@ export class Authenticator implements ExchangeHost {
 
   /** Mechanisms to offer on this connection now, in the order in which they are listed to clients. */
   mechanismsFor(connection: Connection, externalSsf = 0): string[] {
-    const { config } = this.options;
     if (!this.#strongEnough(connection, externalSsf)) return [];
     const offered: string[] = [];
     if (this.plaintextAllowed(connection, externalSsf)) offered.push("PLAIN", "LOGIN");
@@ -100,7 +103,7 @@ export class Authenticator implements ExchangeHost {
       }
     }
     if (connection.tls?.commonName !== undefined) offered.push("EXTERNAL");
-    if (config.allowanonymouslogin && this.#mechanisms?.has("ANONYMOUS")) offered.push("ANONYMOUS");
+    if (this.#anonymousAllowed && this.#mechanisms?.has("ANONYMOUS")) offered.push("ANONYMOUS");
     return offered.filter((name) => this.#mechanisms?.has(name.replace(/-PLUS$/, "")) ?? true);
   }
 
@@ -165,6 +168,11 @@ export class Authenticator implements ExchangeHost {
     return canonicalUserid(name, this.#canonical);
   }
 
+  /** Names of a user's groups, without `group:`. */
+  groupsOf(userid: UserId): readonly string[] {
+    return this.#groups.groupsOf(userid);
+  }
+
   /** Reports a failed SASL exchange: log line, pause. */
   async rejected(
     login: Omit<PasswordLogin, "password">,
@@ -181,7 +189,7 @@ export class Authenticator implements ExchangeHost {
     authid: Extract<Canonical, { kind: "user" }>,
     started: number,
   ): Promise<LoginResult> {
-    const { connection, mechanism, authzid = "" } = login;
+    const { mechanism, authzid = "" } = login;
     const { service, log } = this.options;
     const target = authzid === "" ? authid : this.canonical(authzid);
     if (target.kind !== "user") return this.#failed(login, started, "credentials", saslDetails.notAuthorized);
@@ -192,14 +200,12 @@ export class Authenticator implements ExchangeHost {
     if (isOther && !(await this.#mayActFor(authid.userid, ownGroups, userid))) {
       return this.#failed(login, started, "credentials", saslDetails.notAuthorized);
     }
+    if (this.options.requiresAdmin === true && (isOther || !admin.isAdmin)) {
+      return this.#failed(login, started, "credentials", "not an admin");
+    }
     if (!admin.isAdmin && this.files.denial(userid) !== undefined) {
       log.err(`user '${userid}' denied access to service '${service}'`);
       return this.#failed(login, started, "denied", `user '${userid}' is denied access to service '${service}'`);
-    }
-    const tooMany = await this.#limitExceeded(userid, connection);
-    if (tooMany !== undefined) {
-      log.notice(badLoginLine(this.options.logStyle, this.#event(login), `Too many open connections (${tooMany})`));
-      return failure("tooMany", `Too many open connections (${tooMany})`);
     }
     const groups = isOther ? this.#groups.groupsOf(userid) : ownGroups;
     const targetAdmin = isOther && adminStatus(this.#authorization, userid, groups).isAdmin;
@@ -215,8 +221,32 @@ export class Authenticator implements ExchangeHost {
       isAnonymous: false,
       mechanism,
     };
-    this.#accepted(login, identity);
-    return identity;
+    const tooMany = await this.#acceptWithinLimits(login, identity);
+    if (tooMany === undefined) return identity;
+    log.notice(badLoginLine(this.options.logStyle, this.#event(login), `Too many open connections (${tooMany})`));
+    return failure("tooMany", `Too many open connections (${tooMany})`);
+  }
+
+  /** @returns what is told when a login limit is reached; undefined when the login was accepted */
+  async #acceptWithinLimits(login: Omit<PasswordLogin, "password">, identity: Identity): Promise<string | undefined> {
+    const { config, sessions, service } = this.options;
+    const limits = { perUser: config.maxlogins_per_user, perHost: config.maxlogins_per_host };
+    if (sessions === undefined || (limits.perUser <= 0 && limits.perHost <= 0)) {
+      this.#accepted(login, identity);
+      return undefined;
+    }
+    const asking = { service, userid: identity.userid, clientHost: login.connection.peer };
+    const mine = this.#countingLogins.then(async () => {
+      const tooMany = loginLimitExceeded(limits, asking, await sessions());
+      if (tooMany === undefined) this.#accepted(login, identity);
+      return tooMany;
+    });
+    // Who comes after a login that failed for an error is not to blame for it.
+    this.#countingLogins = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    return mine;
   }
 
   #accepted(login: Omit<PasswordLogin, "password">, identity: Identity): void {
@@ -234,11 +264,8 @@ export class Authenticator implements ExchangeHost {
     return config.loginuseacl && hasAdminRightOn !== undefined && (await hasAdminRightOn(authid, target));
   }
 
-  async #limitExceeded(userid: string, connection: Connection): Promise<string | undefined> {
-    const { config, sessions, service } = this.options;
-    const limits = { perUser: config.maxlogins_per_user, perHost: config.maxlogins_per_host };
-    if (sessions === undefined || (limits.perUser <= 0 && limits.perHost <= 0)) return undefined;
-    return loginLimitExceeded(limits, { service, userid, clientHost: connection.peer }, await sessions());
+  get #anonymousAllowed(): boolean {
+    return this.options.config.allowanonymouslogin && this.options.requiresAdmin !== true;
   }
 
   /** `tls_required`, `sasl_minimum_layer`. */
@@ -249,9 +276,9 @@ export class Authenticator implements ExchangeHost {
   }
 
   async #anonymousLogin(login: PasswordLogin, started: number): Promise<LoginResult> {
-    const { config, log } = this.options;
+    const { log } = this.options;
     const { peer } = login.connection;
-    if (!config.allowanonymouslogin) {
+    if (!this.#anonymousAllowed) {
       log.notice(`badlogin: ${peer} anonymous login refused`);
       await this.#pauseAfterFailure(started);
       return failure("anonymous");

@@ -15,9 +15,12 @@ export interface AdminStatus {
   readonly adminDomain: string | undefined;
 }
 
-/** True when the userid, or one of its groups, is in the list. */
+/** True when the userid, or one of its groups as `group:NAME`, is in the list. */
 export function isListed(list: string, userid: string, groups: readonly string[]): boolean {
-  return list.split(/\s+/).some((entry) => entry !== "" && (entry === userid || groups.includes(entry)));
+  return list.split(/\s+/).some((entry) => {
+    if (entry.startsWith("group:")) return groups.includes(entry.slice("group:".length));
+    return entry !== "" && entry === userid;
+  });
 }
 
 export function adminStatus(options: AuthorizationOptions, userid: string, groups: readonly string[]): AdminStatus {

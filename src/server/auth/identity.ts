@@ -16,7 +16,7 @@ export interface Identity {
   readonly adminDomain: string | undefined;
   /** The user acted for is an admin: only the view of the name space follows from it. */
   readonly isProxyAdmin: boolean;
-  /** ACL identifiers `group:NAME` that hold for the user. */
+  /** The user's groups, as ACLs name them behind `group:`. */
   readonly groups: readonly string[];
   readonly isAnonymous: boolean;
   /** As the log names it: `plaintext`, `PLAIN`, `SCRAM-SHA-256`, ... */

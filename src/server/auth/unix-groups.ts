@@ -1,7 +1,7 @@
 import { CachedFile } from "./cached-file.ts";
 
 export interface UnixGroups {
-  /** ACL identifiers `group:NAME` of a user: supplementary groups of /etc/group and the primary one. */
+  /** Names of a user's groups, without `group:`: supplementary groups of /etc/group and the primary one. */
   groupsOf(userid: string): readonly string[];
 }
 
@@ -20,7 +20,7 @@ export function unixGroups(options: {
       const found = new Set(members.get(userid) ?? []);
       const own = names.get(primary.get().get(userid) ?? "");
       if (own !== undefined) found.add(own);
-      return [...found].map((name) => `group:${name}`);
+      return [...found];
     },
   };
 }

@@ -215,6 +215,34 @@ test("details: to the folder with the right to post, else to INBOX", async () =>
   assert.equal(count(site, "shared"), 1);
 });
 
+test("a poster named by AUTH= has the rights of its groups", async () => {
+  const as = site.store.mail.as(admin);
+  // root is in the group root everywhere.
+  await as.ask("acl.set", { name: "seen" as MboxName, identifier: "group:root", change: "replace", rights: "lp" });
+  for (const [poster, code] of [
+    ["alice", "550"],
+    ["root", "250"],
+  ] as const) {
+    await client.say(`MAIL FROM:<a@x> AUTH=${poster}`);
+    assert.equal((await client.say("RCPT TO:<+seen>")).slice(0, 3), code);
+    await client.say("RSET");
+  }
+  const [root] = await client.deliver(message(), ["+seen"], "<root@x> AUTH=root");
+  assert.match(root!, success);
+  assert.equal(count(site, "seen"), 1);
+});
+
+test("a SIZE that no message can have is refused, however many digits it has", async () => {
+  const other = await site.server.connect();
+  const refusal = "552 5.2.3 Message SIZE exceeds fixed maximum message size (4294967295)";
+  for (const size of ["4294967296", "18446744073709551616", "9".repeat(400)]) {
+    assert.equal(await other.say(`MAIL FROM:<s> SIZE=${size}`), refusal);
+    await other.say("RSET");
+  }
+  assert.equal(await other.say("MAIL FROM:<s> SIZE=4294967295"), "250 2.1.0 ok");
+  other.socket.destroy();
+});
+
 test("quota: one message may go over it; then RCPT says so, unless IGNOREQUOTA", async () => {
   const big = message(`${"x".repeat(78)}\r\n`.repeat(30));
   assert.match((await client.deliver(big, ["full"]))[0]!, success);
