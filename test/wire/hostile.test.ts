@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { MAX_BAD_COMMANDS } from "../../src/protocols/imap/limits.ts";
 import { Random } from "../simulation/random.ts";
 import { type ImapServer, startImapServer } from "../support/imap-server.ts";
 import { type MailStore, startMailStore } from "../support/mail-store.ts";
@@ -38,6 +39,8 @@ test("tags and words that are none", async () => {
     "*",
     "* NOOP",
 
+    "+ NOOP",
+    "a+b NOOP",
     "ba(d NOOP",
     "a{b NOOP",
     '"a" NOOP',
@@ -55,6 +58,21 @@ test("tags and words that are none", async () => {
   assert.match(await client.command("SEARCH " + "(".repeat(5_000)), /TAG BAD/);
   assert.match(await client.command("SEARCH " + "NOT ".repeat(5_000) + "ALL"), /TAG BAD/);
   assert.match(await client.command(`LIST "" "${"*%".repeat(400)}"`), /TAG OK/);
+  await othersAreWell();
+});
+
+test("lines that are no commands, without end: the session ends, whatever follows", async () => {
+  const client = await ImapClient.login(server.port, "alice");
+  client.send(Buffer.alloc(10_000_000, "\r\n"));
+  const all = await client.untilClosed();
+  assert.match(all, /^(?:\* BAD Invalid tag\n)+\* BYE Too many bad commands\n$/);
+  assert.equal(all.match(/BAD/g)?.length, MAX_BAD_COMMANDS + 1);
+  // One good command among them is enough.
+  const clumsy = await ImapClient.login(server.port, "alice");
+  for (let round = 0; round < 3; round++) {
+    clumsy.send("x NONSENSE\r\n".repeat(MAX_BAD_COMMANDS));
+    assert.match(await clumsy.command("NOOP"), /TAG OK/);
+  }
   await othersAreWell();
 });
 

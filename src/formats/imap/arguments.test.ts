@@ -144,6 +144,7 @@ test("STORE", () => {
   assert.equal(store("3 +FLAGS (\\Bogus)"), "Invalid system flag in Store command");
   assert.equal(store("3 BOGUS (\\Seen)"), "Invalid Store attribute");
   assert.equal(store("3 FLAGS (a%b)"), "Invalid flag name a%b in Store command");
+  assert.equal(store("3 FLAGS (a]b)"), "Invalid flag name a]b in Store command");
   assert.equal(store("3 FLAGS (a"), "Missing close parenthesis in Store");
   assert.equal(store("3"), "Missing required argument to Store");
 });

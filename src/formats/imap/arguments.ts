@@ -1,7 +1,7 @@
 /** A cursor over the tokens of one command, with a reader for each basic form of RFC 3501 §9. */
 import { ImapSyntaxError } from "./errors.ts";
 import { MAX_NUMBER, MAX_NUMBER64 } from "./limits.ts";
-import { isAtom } from "./octet-class.ts";
+import { isTag } from "./octet-class.ts";
 import { SequenceSet } from "./sequence-set.ts";
 import type { Token } from "./tokenizer.ts";
 
@@ -42,13 +42,14 @@ export class Arguments {
 
   /**
    * Reads tag and command word, once, without throwing: `tag` stays undefined or `verb` empty where they are missing.
-   * `tag SP command`; a tag is an atom (RFC 3501 §9: without "+", which Cyrus does not mind).
+   * `tag SP command`; a tag has no "+" (RFC 3501 §9), which Cyrus does not mind: our
+   * answer to a tag `+` would be a continuation request.
    */
   readHead(): void {
     if (this.#headRead) return;
     this.#headRead = true;
     const tag = this.#tokens[0];
-    if (tag?.kind !== "atom" || !isAtom(tag.text) || this.#tokens[1]?.kind !== "space") return;
+    if (tag?.kind !== "atom" || !isTag(tag.text) || this.#tokens[1]?.kind !== "space") return;
     this.tag = tag.text;
     this.#at = 2;
     const verb = this.#tokens[2];

@@ -13,7 +13,7 @@ export * from "./limits.ts";
 export * from "./list.ts";
 export { ListPattern } from "./list-pattern.ts";
 export * from "./mailbox-commands.ts";
-export { isAtom } from "./octet-class.ts";
+export { isAstringAtom, isAtom } from "./octet-class.ts";
 export * from "./quota.ts";
 export { putDecimal, ResponseWriter } from "./response-writer.ts";
 export * from "./responses.ts";

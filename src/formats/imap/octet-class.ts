@@ -15,8 +15,18 @@ export const octetClass: Uint8Array = new Uint8Array(256).map((_, octet) => {
   return octet === 0x25 || octet === 0x2a || octet === 0x5c ? WORD_ONLY : ATOM;
 });
 
-/** `atom = 1*ATOM-CHAR`, with "]" allowed as Cyrus does. False for the empty string. */
+/** `tag = 1*<any ASTRING-CHAR except "+">` */
+export function isTag(text: string): boolean {
+  return isAstringAtom(text) && !text.includes("+");
+}
+
+/** `atom = 1*ATOM-CHAR` */
 export function isAtom(text: string): boolean {
+  return isAstringAtom(text) && !text.includes("]");
+}
+
+/** `1*ASTRING-CHAR`: what a string may be without quotes. False for the empty string. */
+export function isAstringAtom(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     if (c > 255 || octetClass[c] !== ATOM) return false;

@@ -1,10 +1,12 @@
 /** Which form a string takes on the wire: atom, quoted or literal, as Cyrus chooses. */
 import { MAX_QUOTED_OUTPUT_OCTETS } from "./limits.ts";
-import { isAtom } from "./octet-class.ts";
+import { isAstringAtom } from "./octet-class.ts";
 
 /** Whether `text` goes out as a bare astring. "NIL" does not: a reader would take it for no value. */
 export function needsNoQuotes(text: string): boolean {
-  return isAtom(text) && text.length < MAX_QUOTED_OUTPUT_OCTETS && (text.length !== 3 || text.toUpperCase() !== "NIL");
+  return (
+    isAstringAtom(text) && text.length < MAX_QUOTED_OUTPUT_OCTETS && (text.length !== 3 || text.toUpperCase() !== "NIL")
+  );
 }
 
 /**

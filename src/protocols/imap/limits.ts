@@ -1,5 +1,7 @@
 /** Limits of an IMAP session beside those of its syntax (formats/imap/limits.ts) and of every server process (server/limits). */
 
+/** Commands in a row that are none (BAD), before the session ends: somebody speaks another protocol, or sends line ends without end. */
+export const MAX_BAD_COMMANDS = 100;
 /** Octets a client may send ahead while a command of its runs; then it is not read from. */
 export const MAX_AHEAD_OCTETS = 262_144;
 /** A message up to this size is taken in memory; a larger one goes to a file of the partition as it comes. */

@@ -19,7 +19,13 @@ import type { AppendInput } from "./append/append-input.ts";
 import { refusalAnswer } from "./answers.ts";
 import type { Call, ImapService, ImapSession, TableCommand } from "./core.ts";
 import { greeting } from "./greeting.ts";
-import { MAX_AHEAD_OCTETS, MAX_IDLE_LINE_OCTETS, MAX_SHARED_NEWS_OCTETS, MAX_VANISHED_MESSAGES } from "./limits.ts";
+import {
+  MAX_AHEAD_OCTETS,
+  MAX_BAD_COMMANDS,
+  MAX_IDLE_LINE_OCTETS,
+  MAX_SHARED_NEWS_OCTETS,
+  MAX_VANISHED_MESSAGES,
+} from "./limits.ts";
 import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
 import { leaveMailbox } from "./mailbox/leave.ts";
 import type { News } from "./mailbox/follow-state.ts";
@@ -51,6 +57,7 @@ export class ClientSession implements Session, ImapSession {
   #working = false;
   #paused = false;
   #commands = 0;
+  #badInARow = 0;
   /** Text of the BYE that ends the session after the command at hand; "": the client has sent its last. */
   #goodbye: string | undefined;
   /** Tag of the IDLE under way. A field, not a waiting function: thousands of sessions are in IDLE. */
@@ -275,7 +282,7 @@ export class ClientSession implements Session, ImapSession {
   async #command(args: Arguments): Promise<void> {
     const { tag } = args;
     if (this.#isTooManyBeforeLogin()) return this.bye("Too many commands before login");
-    if (tag === undefined) return this.untagged("BAD Invalid tag");
+    if (tag === undefined) return this.#tagged(tag, "BAD Invalid tag");
     const stop = this.#operatorStop();
     if (stop !== undefined) return this.bye(stop);
     if (this.pendingAlert !== undefined) {
@@ -359,6 +366,8 @@ export class ClientSession implements Session, ImapSession {
     if (answer === undefined) return;
     if (tag === undefined) untagged(this.out, answer);
     else tagged(this.out, tag, answer);
+    this.#badInARow = answer.startsWith("BAD") ? this.#badInARow + 1 : 0;
+    if (this.#badInARow > MAX_BAD_COMMANDS) this.bye("Too many bad commands");
   }
 
   /** Takes the line that ends IDLE. @returns false when it has not come */
