@@ -1,6 +1,16 @@
 /** Opening a shard's database: one writing connection, any number of reading ones. */
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
@@ -55,14 +65,63 @@ export class Database {
   }
 }
 
+/** imapd.conf says another number of shards than the store was made with. */
+export class ShardsError extends Error {
+  constructor(directory: string, stored: number, wanted: number) {
+    const has = stored === 1 ? "1 shard" : `${stored} shards`;
+    super(
+      `${directory}: the store has ${has}, imapd.conf says store_shards: ${wanted}; the number is fixed when a store is made`,
+    );
+  }
+}
+
+/** Which one of how many shards a database is. */
+export interface ShardPlace {
+  readonly shard: number;
+  readonly shards: number;
+}
+
+/** One made before there were shards is the only one. undefined: it is not finished. */
+export function storedPlace(db: Database): ShardPlace | undefined {
+  if (db.get("PRAGMA user_version")![0] === 0) return undefined;
+  const meta = new Map(db.all("SELECT key, value FROM meta WHERE key IN ('shard', 'shards')") as [string, number][]);
+  return { shard: meta.get("shard") ?? 0, shards: meta.get("shards") ?? 1 };
+}
+
+/** @throws ShardsError, SchemaError when the file is another shard's */
+export function requirePlace(db: Database, { shard, shards }: ShardPlace): void {
+  const stored = storedPlace(db);
+  if (stored === undefined) return;
+  if (stored.shards !== shards) throw new ShardsError(dirname(db.path), stored.shards, shards);
+  if (stored.shard !== shard) throw new SchemaError(`${db.path}: this is the database of shard ${stored.shard}`);
+}
+
+/** A new shard beside others must be one of as many as they are. @throws ShardsError */
+export function requireSiblings(directory: string, { shard, shards }: ShardPlace): void {
+  for (const file of readdirSync(directory)) {
+    const sibling = /^(\d{1,2})\.db$/.exec(file)?.[1];
+    if (sibling === undefined || Number(sibling) === shard) continue;
+    const db = openReader(join(directory, file));
+    try {
+      const stored = storedPlace(db);
+      if (stored !== undefined && stored.shards !== shards) throw new ShardsError(directory, stored.shards, shards);
+    } finally {
+      db.close();
+    }
+  }
+}
+
 /**
  * Opens (and on first use makes) the database for writing. Everything that an earlier run left in its write-ahead log is first moved into
  * the database file and synced, so that a log whose last sync failed is never built upon.
- * @throws SchemaError
+ * @throws SchemaError, ShardsError
  */
-export function openWriter(path: string): Database {
+export function openWriter(path: string, place: ShardPlace = { shard: 0, shards: 1 }): Database {
   const fresh = !existsSync(path);
-  if (fresh) mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (fresh) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    requireSiblings(dirname(path), place);
+  }
   writeLogAgain(`${path}-wal`);
   const db = new Database(path, false);
   const { sqlite } = db;
@@ -77,10 +136,17 @@ export function openWriter(path: string): Database {
   sqlite.exec("PRAGMA temp_store=MEMORY");
   const version = db.get("PRAGMA user_version")![0] as number;
   if (version === 0) {
-    sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`);
+    const meta = `INSERT INTO meta(key, value) VALUES ('shard', ${place.shard}), ('shards', ${place.shards});`;
+    sqlite.exec(`BEGIN IMMEDIATE; ${SCHEMA} ${meta} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`);
   } else if (version !== SCHEMA_VERSION) {
     db.close();
     throw new SchemaError(`${path}: schema version ${version}; this program knows ${SCHEMA_VERSION}`);
+  }
+  try {
+    requirePlace(db, place);
+  } catch (error) {
+    db.close();
+    throw error;
   }
   const [busy] = db.get("PRAGMA wal_checkpoint(TRUNCATE)")!;
   if (busy !== 0) {

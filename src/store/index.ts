@@ -2,13 +2,15 @@ export { readHeaderFile, type HeaderFile } from "./blobs/header-file.ts";
 export { mailboxDirectory, messagePath, stageDirectory, stagePath } from "./blobs/paths.ts";
 export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage } from "./blobs/message-reader.ts";
 export { CacheReader } from "./cache/cache-reader.ts";
+export { SchemaError, ShardsError } from "./database.ts";
 export { type ChangeListener, ClaimRefused, type HeldClaim, StoreClient } from "./ipc/client.ts";
 export { WriterServer } from "./ipc/server.ts";
-export { childRange, keyOf, type NameKey, nameOf, ownerOf } from "./keys.ts";
+export { childRange, keyBefore, keyOf, LAST_KEY, type NameKey, nameOf, ownerOf } from "./keys.ts";
 export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";
 export type { MailboxHeader } from "./mailbox-header.ts";
 export type { QuotaRow } from "./quota-row.ts";
-export { Snapshot, StoreReader } from "./reader/snapshot.ts";
+export type { Snapshot } from "./reader/snapshot.ts";
+export { openStore, StoreReader, type StoreView } from "./reader/store-reader.ts";
 export { UidMap, UidMapBuilder } from "./reader/uid-map.ts";
 export { type CachePlace, COLD_SPAN, ColdBlock, type ColdRow } from "./records/cold.ts";
 export {
@@ -21,6 +23,16 @@ export {
   MAX_USER_FLAGS,
   SYSTEM_FLAGS,
 } from "./records/hot.ts";
+export {
+  databasePath,
+  isAboveOwners,
+  MAX_SHARDS,
+  oneShard,
+  type ShardLayout,
+  shardOfMbox,
+  shardOfName,
+  shardOfOwner,
+} from "./shards.ts";
 export * from "./user-rows.ts";
 export {
   type AppendFlags,
@@ -34,5 +46,5 @@ export type { Answer, Changes, RefusalData, VerbFunction, WriteRequest } from ".
 export { beginHidden, showHidden } from "./writer/hidden.ts";
 export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";
 export type { IntentHandler, RecoveryReport } from "./writer/recovery.ts";
-export { databasePath, StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
+export { StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
 export { Busy, type NewMailbox, type OwnerRow, type StoreSettings, Tx } from "./writer/tx.ts";

@@ -21,9 +21,20 @@ export function nameOf(key: NameKey): MboxName {
   return (domain + key.slice(at + 1).replaceAll(LEVEL, ".")) as MboxName;
 }
 
+/** Behind a key: above everything below it, and no higher than the next key that is not. */
+export const END_OF_TREE = "\x20";
+
 /** All keys below `key`, itself not among them: from (inclusive) and to (exclusive). */
 export function childRange(key: NameKey): { from: string; to: string } {
-  return { from: key + LEVEL, to: `${key}\x20` };
+  return { from: key + LEVEL, to: key + END_OF_TREE };
+}
+
+/** Above every key of the list, and every end of one. */
+export const LAST_KEY = "\u{10ffff}";
+
+/** The last possible key before `key`: its last character one lower, and more behind it than any name has. For ranges that begin with `key` itself. */
+export function keyBefore(key: string): string {
+  return key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1) + LAST_KEY;
 }
 
 /** Keys from the nearest ancestor up to the root: `user` of `user.fred.A` last. */

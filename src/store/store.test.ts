@@ -9,7 +9,7 @@ import { type IncomingMessage, type MessageBox, appendMessage, copyMessage } fro
 import { beginHidden, showHidden } from "./writer/hidden.ts";
 import type { Answer, VerbFunction } from "./writer/group.ts";
 import { StoreWriter, databasePath } from "./writer/store-writer.ts";
-import { StoreReader } from "./reader/snapshot.ts";
+import { StoreReader } from "./reader/store-reader.ts";
 import { MessageReader } from "./blobs/message-reader.ts";
 import { mailboxDirectory, messagePath } from "./blobs/paths.ts";
 import { readHeaderFile } from "./blobs/header-file.ts";

@@ -3,7 +3,15 @@
  * that match. Parents come before children in that order, so a mailbox has children when the next visible name is below it; nothing is looked up twice.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, isIntermediate, keyOf, type ListEntry, type Snapshot } from "../../store/index.ts";
+import {
+  childRange,
+  isIntermediate,
+  keyBefore,
+  keyOf,
+  LAST_KEY,
+  type ListEntry,
+  type Snapshot,
+} from "../../store/index.ts";
 import { type Access, Right, type Rights } from "../acl/index.ts";
 import { isBelow, type NameGroup, type Namespace } from "../names/index.ts";
 import {
@@ -23,8 +31,6 @@ const ENTRIES_A_STEP = 500;
 const LITERAL_ENTRIES = 16;
 /** Entries read at once where names lie close together. */
 const STRETCH = 32;
-/** Above every key of the list. */
-const LAST_KEY = "\u{10ffff}";
 
 interface Held {
   readonly entry: ListEntry;
@@ -242,9 +248,4 @@ export class MailboxLister {
 function treeOf(name: MboxName): Part {
   const key = keyOf(name);
   return { kind: "range", after: keyBefore(key), to: childRange(key).to };
-}
-
-/** The last possible key before `key`: its last character one lower, and more behind it than any name has. */
-function keyBefore(key: string): string {
-  return key.slice(0, -1) + String.fromCharCode(key.charCodeAt(key.length - 1) - 1) + LAST_KEY;
 }

@@ -5,7 +5,7 @@
 import { closeSync, constants, openSync, read as readLater } from "node:fs";
 import { readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
-import type { StoreReader } from "../reader/snapshot.ts";
+import type { StoreView } from "../reader/store-reader.ts";
 import { mailboxDirectory, messagePath, stagePath } from "./paths.ts";
 
 /** A message to read. */
@@ -29,10 +29,10 @@ export interface OpenMessage {
 const ROUNDS = 3;
 
 export class MessageReader {
-  private readonly store: StoreReader;
+  private readonly store: StoreView;
   private readonly partitions: ReadonlyMap<string, string>;
 
-  constructor(store: StoreReader, partitions: ReadonlyMap<string, string>) {
+  constructor(store: StoreView, partitions: ReadonlyMap<string, string>) {
     this.store = store;
     this.partitions = partitions;
   }

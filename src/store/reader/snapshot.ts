@@ -3,7 +3,7 @@
  * over an await but plain values.
  */
 import type { MboxName, UidRange, UniqueId } from "../../formats/ids.ts";
-import { type Database, openReader } from "../database.ts";
+import type { Database } from "../database.ts";
 import { blockFirstUid, blockId } from "../keys.ts";
 import {
   isTombstone,
@@ -22,8 +22,11 @@ import { BIT48, FULL48, HOT_SPAN, HotBlock, type HotRow } from "../records/hot.t
 import { isSubscribed, readSeen, readSubscriptions, type SeenState } from "../user-rows.ts";
 import { type UidMap, UidMapBuilder } from "./uid-map.ts";
 
-/** What a step may read. */
-export class Snapshot {
+/** What a step may read, whether the store is one shard or several (sharded-snapshot.ts). */
+export interface Snapshot extends Pick<ShardSnapshot, keyof ShardSnapshot> {}
+
+/** A snapshot of one shard. */
+export class ShardSnapshot {
   private readonly db: Database;
 
   constructor(db: Database) {
@@ -137,8 +140,8 @@ export class Snapshot {
     return JSON.parse(row[1] as string) as PendingSource;
   }
 
-  /** Where an owner has messages of this guid. */
-  messagesByGuid(owner: number, guid: Uint8Array): { mbox: number; uid: number }[] {
+  /** Where the owner of this mailbox has messages of this guid. */
+  messagesByGuid({ owner }: Pick<MailboxHeader, "mbox" | "owner">, guid: Uint8Array): { mbox: number; uid: number }[] {
     const rows = this.db.all("SELECT mbox, uid FROM guid WHERE owner=? AND guid=?", owner, guid);
     return rows.map(([mbox, uid]) => ({ mbox: mbox as number, uid: uid as number }));
   }
@@ -195,34 +198,5 @@ function addBits(builder: UidMapBuilder, first: number, bits: number, lastUid: n
       if (base + start > lastUid) return;
       builder.add(base + start, Math.min(base + bit, lastUid));
     }
-  }
-}
-
-/** A process's way of reading a shard. */
-export class StoreReader {
-  readonly db: Database;
-  private readonly snapshot: Snapshot;
-  private depth = 0;
-
-  /** @throws Error when the database does not exist yet */
-  constructor(path: string) {
-    this.db = openReader(path);
-    this.snapshot = new Snapshot(this.db);
-  }
-
-  /** Runs a synchronous step on one snapshot. A step inside a step sees the same snapshot. */
-  view<T>(step: (snapshot: Snapshot) => T): T {
-    if (this.depth === 0) this.db.run("BEGIN");
-    this.depth += 1;
-    try {
-      return step(this.snapshot);
-    } finally {
-      this.depth -= 1;
-      if (this.depth === 0) this.db.run("COMMIT");
-    }
-  }
-
-  close(): void {
-    this.db.close();
   }
 }

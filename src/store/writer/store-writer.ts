@@ -14,12 +14,17 @@ import type { FileThreadData, FileThreadInput, FileThreadOutput } from "./file-t
 import { FileWork } from "./file-work.ts";
 import { type Changes, GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
+import { databasePath } from "../shards.ts";
 import { type StoreSettings, Tx } from "./tx.ts";
+
+export { databasePath };
 
 export interface StoreWriterOptions extends StoreSettings {
   /** `configdirectory/store`. */
   readonly directory: string;
   readonly shard: number;
+  /** Of how many; fixed when the store is made. Default 1. */
+  readonly shards?: number;
   readonly verbs: ReadonlyMap<string, VerbFunction>;
   readonly intents: ReadonlyMap<string, IntentHandler>;
   readonly log: Log;
@@ -34,10 +39,6 @@ export interface StoreWriterOptions extends StoreSettings {
 /** Another process has the shard open for writing. */
 export class WriterRunning extends Error {}
 
-export function databasePath(directory: string, shard: number): string {
-  return join(directory, `${shard}.db`);
-}
-
 /** So many files, or so long after the first, the file thread is woken. */
 const WAKE_FILES = 200;
 const WAKE_MILLISECONDS = 80;
@@ -50,6 +51,7 @@ export class StoreWriter {
   private readonly options: StoreWriterOptions;
   private readonly lockFd: number;
   private readonly db: Database;
+  private readonly tx: Tx;
   private readonly inline: FileWork | undefined;
   private readonly inlineDb: Database | undefined;
   private fileThread: Worker | undefined;
@@ -66,6 +68,7 @@ export class StoreWriter {
     this.lockFd = lockFd;
     this.db = db;
     const tx = new Tx(db, options);
+    this.tx = tx;
     const reader = openReader(db.path);
     const files = new FileWork(reader, options.partitions, options.log);
     this.recovery = recover(tx, files, options.intents, Date.now());
@@ -89,14 +92,14 @@ export class StoreWriter {
 
   /**
    * Opens the shard; what an earlier life left unfinished is put right before this returns.
-   * @throws WriterRunning, SchemaError, or an error of the filesystem
+   * @throws WriterRunning, SchemaError, ShardsError, or an error of the filesystem
    */
   static open(options: StoreWriterOptions): StoreWriter {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     const lockFd = takeLock(join(options.directory, `${options.shard}.lock`));
     try {
       const path = databasePath(options.directory, options.shard);
-      const db = openWriter(path);
+      const db = openWriter(path, { shard: options.shard, shards: options.shards ?? 1 });
       syncDirectory(options.directory);
       return new StoreWriter(options, lockFd, db);
     } catch (error) {
@@ -160,6 +163,7 @@ export class StoreWriter {
       await Promise.all([this.endThread(this.fileThread), this.endThread(this.checkpointThread)]);
     }
     this.engine.stop();
+    this.tx.close();
     try {
       this.db.sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {

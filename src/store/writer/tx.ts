@@ -4,6 +4,7 @@
  * (group.ts) runs each slice of a verb in a savepoint and calls `flush` or `rollback`.
  */
 import { randomInt } from "node:crypto";
+import { dirname } from "node:path";
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { Database } from "../database.ts";
 import { MAX_MBOX, ownerOf } from "../keys.ts";
@@ -20,7 +21,10 @@ import {
 import { insertHeader, type MailboxHeader, readHeader } from "../mailbox-header.ts";
 import type { PendingSource } from "../pending.ts";
 import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQuota } from "../quota-row.ts";
+import type { Snapshot } from "../reader/snapshot.ts";
+import { ShardsReader } from "../reader/store-reader.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
+import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 
 /** What the store needs to know of imapd.conf. */
@@ -30,6 +34,9 @@ export interface StoreSettings {
   /** `conversations: yes`: modseqs of all mailboxes of an owner come from one counter. */
   readonly conversations: boolean;
   readonly deletedPrefix: string;
+  /** Which shard this is, of how many; all of one without it. */
+  readonly shard?: number;
+  readonly shards?: number;
   /** Tests make slices smaller by this factor, so that small work takes several. Default 1. */
   readonly sliceScale?: number;
 }
@@ -92,6 +99,9 @@ const KEPT_WRITERS = 4096;
 export class Tx implements WriterContext {
   readonly db: Database;
   readonly settings: StoreSettings;
+  /** Which shard this is, of how many. */
+  readonly shard: number;
+  readonly layout: ShardLayout;
   /** Epoch seconds; set by the engine before each slice. */
   now = 0;
   /** Nanoseconds within the second. */
@@ -117,10 +127,13 @@ export class Tx implements WriterContext {
   private undo: ((tx: Tx) => void) | undefined;
   private sliceNotes: unknown[] = [];
   private notes: unknown[] = [];
+  private otherShards: ShardsReader | undefined;
 
   constructor(db: Database, settings: StoreSettings) {
     this.db = db;
     this.settings = settings;
+    this.shard = settings.shard ?? 0;
+    this.layout = { shards: settings.shards ?? 1, deletedPrefix: settings.deletedPrefix };
     this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
     this.nextHeaderVersion = ((db.get("SELECT max(version) FROM header_due")![0] as number | null) ?? 0) + 1;
     this.nextDoomedSeq = ((db.get("SELECT max(seq) FROM doomed")![0] as number | null) ?? 0) + 1;
@@ -184,6 +197,29 @@ export class Tx implements WriterContext {
     }
   }
 
+  // ---- other shards ------------------------------------------------------------------------------------------------
+
+  /** Whether mailboxes of this name are here. */
+  isHere(name: MboxName): boolean {
+    return shardOfName(name, this.layout) === this.shard;
+  }
+
+  /** The entry of that name wherever it is; tombstones not. @throws ShardClosed */
+  entryAnywhere(name: MboxName): ListEntry | undefined {
+    const shard = shardOfName(name, this.layout);
+    return shard === this.shard ? this.entry(name) : this.foreign(shard).entry(name);
+  }
+
+  /**
+   * What another shard has, as committed when the running slice first asks for it, and the same until the slice ends.
+   * @throws ShardClosed
+   */
+  foreign(shard: number): Snapshot {
+    if (shard === this.shard) throw new Error("a shard does not read itself from outside");
+    this.otherShards ??= new ShardsReader(dirname(this.db.path), this.layout, "asked");
+    return this.otherShards.shard(shard);
+  }
+
   // ---- mailboxes ---------------------------------------------------------------------------------------------------
 
   /**
@@ -220,10 +256,11 @@ export class Tx implements WriterContext {
 
   /** Makes the header row of a new mailbox. The list entry is the caller's to write. */
   createMailbox(input: NewMailbox): MailboxWriter {
-    const mbox = ((this.db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined) ??
-      1) as number;
+    const { shards } = this.layout;
+    const stored = this.db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined;
+    const mbox = stored ?? firstMbox(this.shard, shards);
     if (mbox > MAX_MBOX) throw new Error("no more mailbox numbers in this shard");
-    this.db.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('next_mbox', ?)", mbox + 1);
+    this.db.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('next_mbox', ?)", mbox + shards);
     const header: MailboxHeader = {
       mbox,
       uniqueId: input.uniqueId,
@@ -471,6 +508,7 @@ export class Tx implements WriterContext {
 
   /** Writes what the slice changed in memory. */
   flush(): void {
+    this.otherShards?.end();
     for (const writer of this.touched) writer.flush();
     for (const owner of this.dirtyOwners) {
       this.db.run("UPDATE owner SET modseq=?, uidvalidity=? WHERE id=?", owner.modseq, owner.uidValidity, owner.id);
@@ -490,6 +528,7 @@ export class Tx implements WriterContext {
 
   /** Forgets everything the failed slice touched in memory; the database has been rolled back to the savepoint. */
   rollback(): void {
+    this.otherShards?.end();
     for (const writer of this.touched) {
       writer.forget();
       this.writers.delete(writer.header.mbox);
@@ -526,6 +565,12 @@ export class Tx implements WriterContext {
     if (uid === undefined) return;
     if (uid < change.firstUid) change.firstUid = uid;
     if (uid > change.lastUid) change.lastUid = uid;
+  }
+
+  /** Closes what was opened of other shards; the database is its owner's. */
+  close(): void {
+    this.otherShards?.close();
+    this.otherShards = undefined;
   }
 
   /** What to tell the workers after the commit. */
