@@ -38,10 +38,12 @@ test("telemetry: only with the directory, 0600, secrets redacted, no way out of 
   telemetry.received(Buffer.from("a1 NOOP\r\n"), false);
   telemetry.sent(Buffer.from("a1 OK\r\n"));
   telemetry.received(Buffer.from("c2VjcmV0\r\n"), true);
+  telemetry.received(Buffer.from("a2 LOG"), false);
+  telemetry.received(Buffer.from("IN fred secret\r\n"), false);
   await telemetry.close();
   const path = join(directory, "log", "fred", "imap-1.1");
   const text = readFileSync(path, "latin1");
   assert.match(text, /^---------- fred \w{3} \w{3} \d{2} \d{2}:\d{2}:\d{2} \d{4}\n\n/);
-  assert.ok(text.includes("\n<5<a1 NOOP\r\n\n>5>a1 OK\r\n\n<5<[redacted]\r\n"));
+  assert.ok(text.includes("\n<5<a1 NOOP\r\n\n>5>a1 OK\r\n\n<5<[redacted]\r\n\n<5<a2 LOG\n<5<IN [redacted]\r\n"));
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });

@@ -1,8 +1,9 @@
-import { BlockList, isIP, isIPv6 } from "node:net";
+import { BlockList, isIPv4, isIPv6 } from "node:net";
 
 /** `::ffff:192.0.2.1` is the same client as `192.0.2.1`; zone ids are dropped. "" when there is no address (Unix socket). */
 export function canonicalAddress(address: string | undefined): string {
   if (address === undefined || address === "") return "";
+  if (!address.includes(":")) return address;
   const withoutZone = address.replace(/%.*$/, "");
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(withoutZone);
   return mapped?.[1] ?? withoutZone.toLowerCase();
@@ -16,12 +17,12 @@ export function peerText(address: string, hostName?: string): string {
 }
 
 const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
 /** True for 127.0.0.0/8, ::1 and Unix sockets (""). */
 export function isLoopback(address: string): boolean {
   const canonical = canonicalAddress(address);
   if (canonical === "") return true;
-  return isIP(canonical) !== 0 && loopback.check(canonical, isIPv6(canonical) ? "ipv6" : "ipv4");
+  if (isIPv4(canonical)) return canonical.startsWith("127.");
+  return isIPv6(canonical) && loopback.check(canonical, "ipv6");
 }

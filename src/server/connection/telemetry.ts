@@ -1,5 +1,8 @@
 import { createWriteStream, statSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
+import { CredentialFilter } from "./credential-filter.ts";
+
+const hidden = Buffer.from("[redacted]\r\n");
 
 /** Output waiting for the disk beyond which telemetry of a session is dropped rather than held in memory. */
 const pendingLimitOctets = 4 * 1024 * 1024;
@@ -11,6 +14,7 @@ const pendingLimitOctets = 4 * 1024 * 1024;
 export class Telemetry {
   readonly #file: WriteStream;
   readonly #now: () => number;
+  readonly #filter = new CredentialFilter();
 
   private constructor(file: WriteStream, now: () => number) {
     this.#file = file;
@@ -40,7 +44,7 @@ export class Telemetry {
   }
 
   received(octets: Uint8Array, redacted: boolean): void {
-    this.#append(`\n<${Math.floor(this.#now() / 1000)}<`, redacted ? Buffer.from("[redacted]\r\n") : octets);
+    this.#append(`\n<${Math.floor(this.#now() / 1000)}<`, redacted ? hidden : this.#filter.filter(octets));
   }
 
   sent(octets: Uint8Array): void {
