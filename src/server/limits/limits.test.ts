@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLog } from "../../base/log.ts";
 import { loginLimitExceeded } from "./logins.ts";
 import { PreLoginRegistry } from "./pre-login.ts";
-import { HostAccess } from "./tcp-wrappers.ts";
+import { FILE_LIMIT_OCTETS, HostAccess } from "./tcp-wrappers.ts";
 
 test("before login: the oldest of an address makes room, then the oldest of all", () => {
   const registry = new PreLoginRegistry<string>({ perAddress: 2, inAll: 4 });
@@ -58,4 +58,32 @@ test("hosts.allow and hosts.deny", () => {
     new HostAccess(log, { allow: "/nonexistent/a", deny: "/nonexistent/b" }).refuses("imap", "192.0.2.1"),
     false,
   );
+});
+
+test("a hosts file that cannot be used refuses everybody, until it is in order", () => {
+  const directory = mkdtempSync(join(tmpdir(), "wrappers-"));
+  after(() => rmSync(directory, { recursive: true, force: true }));
+  const [allow, deny] = [join(directory, "hosts.allow"), join(directory, "hosts.deny")];
+  const errors: string[] = [];
+  let now = 0;
+  const access = new HostAccess({ ...silentLog, err: (text) => void errors.push(text) }, { allow, deny }, () => now);
+  const refuses = (address = "192.0.2.1"): boolean => {
+    now += 10_000;
+    return access.refuses("imap", address);
+  };
+  assert.equal(refuses(), false);
+  const rule = "ALL: 192.0.2.1\n";
+  writeFileSync(deny, rule + "#".repeat(FILE_LIMIT_OCTETS - rule.length));
+  assert.deepEqual([refuses(), refuses("192.0.2.2")], [true, false]);
+  writeFileSync(deny, "#".repeat(FILE_LIMIT_OCTETS + 1));
+  assert.deepEqual([refuses(), refuses("127.0.0.1"), refuses("")], [true, true, false]);
+  assert.equal(errors.length, 1, "said once");
+  assert.match(errors[0]!, /hosts\.deny has 1048577 octets, more than 1048576: no connection over TCP is let in/);
+  writeFileSync(deny, "");
+  assert.equal(refuses(), false);
+  mkdirSync(allow);
+  assert.equal(refuses(), true);
+  rmSync(allow, { recursive: true });
+  assert.equal(refuses(), false);
+  assert.equal(errors.length, 2);
 });

@@ -7,6 +7,7 @@
  *
  * hosts.allow is read first, then hosts.deny; the first line that matches decides; no line: allowed. Lines with host
  * name patterns never match, and are reported once. Shell commands and other options after the client list are ignored.
+ * While a file that is there cannot be read, or is larger than FILE_LIMIT_OCTETS, nobody is let in over TCP: it may say so.
  */
 import { readFileSync, statSync } from "node:fs";
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
@@ -21,17 +22,20 @@ interface Rule {
 }
 type Matcher = (address: string) => boolean;
 
-/** Files larger than this are not what they should be. */
-const fileLimitOctets = 1024 * 1024;
+/** Files larger than this are not what they should be, and would be parsed on the event loop. */
+export const FILE_LIMIT_OCTETS = 1024 * 1024;
+/** What counts while a file cannot be used. */
+const nobody: readonly Rule[] = [{ daemons: new Set(["ALL"]), clients: [() => true], except: [], allow: false }];
 const recheckMs = 5_000;
 
 export class HostAccess {
   readonly #files: readonly RuleFile[];
 
-  constructor(log: Log, paths: { allow?: string; deny?: string } = {}) {
+  /** @param now for tests: milliseconds */
+  constructor(log: Log, paths: { allow?: string; deny?: string } = {}, now = () => performance.now()) {
     this.#files = [
-      new RuleFile(paths.allow ?? "/etc/hosts.allow", true, log),
-      new RuleFile(paths.deny ?? "/etc/hosts.deny", false, log),
+      new RuleFile(paths.allow ?? "/etc/hosts.allow", true, log, now),
+      new RuleFile(paths.deny ?? "/etc/hosts.deny", false, log, now),
     ];
   }
 
@@ -50,31 +54,46 @@ class RuleFile {
   readonly #path: string;
   readonly #allow: boolean;
   readonly #log: Log;
+  readonly #now: () => number;
   #rules: readonly Rule[] = [];
   #stamp = "";
+  /** What is wrong with the file, when it was said. */
+  #complaint = "";
   #checkedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(path: string, allow: boolean, log: Log) {
+  constructor(path: string, allow: boolean, log: Log, now: () => number) {
+    this.#now = now;
     this.#path = path;
     this.#allow = allow;
     this.#log = log;
   }
 
   rules(): readonly Rule[] {
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#checkedMs < recheckMs) return this.#rules;
     this.#checkedMs = now;
-    const stat = statSync(this.#path, { throwIfNoEntry: false });
-    const stamp = stat === undefined ? "" : `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
-    if (stamp === this.#stamp) return this.#rules;
-    this.#stamp = stamp;
     try {
-      const text = stat === undefined || stat.size > fileLimitOctets ? "" : readFileSync(this.#path, "utf8");
-      this.#rules = parseHostRules(text, this.#allow, (problem) => this.#log.warning(`${this.#path}: ${problem}`));
+      const stat = statSync(this.#path, { throwIfNoEntry: false });
+      const stamp = stat === undefined ? "" : `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
+      if (stamp === this.#stamp) return this.#rules;
+      this.#rules = stat === undefined ? [] : this.#read(stat.size);
+      this.#stamp = stamp;
+      this.#complaint = "";
     } catch (error) {
-      this.#log.err(`IOERROR: ${(error as Error).message}`);
+      this.#rules = nobody;
+      this.#stamp = "unusable";
+      const complaint = `IOERROR: ${(error as Error).message}: no connection over TCP is let in until the file is in order`;
+      if (complaint !== this.#complaint) this.#log.err(complaint);
+      this.#complaint = complaint;
     }
     return this.#rules;
+  }
+
+  #read(sizeOctets: number): Rule[] {
+    if (sizeOctets > FILE_LIMIT_OCTETS)
+      throw new Error(`${this.#path} has ${sizeOctets} octets, more than ${FILE_LIMIT_OCTETS}`);
+    const text = readFileSync(this.#path, "utf8");
+    return parseHostRules(text, this.#allow, (problem) => this.#log.warning(`${this.#path}: ${problem}`));
   }
 }
 

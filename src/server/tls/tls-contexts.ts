@@ -38,6 +38,7 @@ export class TlsContexts {
     this.#ticketKey = this.#tickets?.current();
     this.#stamp = filesStamp(settings);
     this.#context = makeContext(settings, this.#ticketKey);
+    warnOfOpenKeys(settings, this.#log);
     this.#checked = this.#now();
   }
 
@@ -68,11 +69,27 @@ export class TlsContexts {
     try {
       this.#context = makeContext(this.#settings, key);
       this.#ticketKey = key;
-      if (stamp !== this.#stamp) this.#log.notice("TLS certificates read again");
+      if (stamp !== this.#stamp) {
+        this.#log.notice("TLS certificates read again");
+        warnOfOpenKeys(this.#settings, this.#log);
+      }
     } catch (error) {
       this.#log.err(`TLS certificates changed and cannot be used, keeping the old ones: ${(error as Error).message}`);
     }
     this.#stamp = stamp;
+  }
+}
+
+/** A group may read a key that is another user's: that is how Debian's group ssl-cert works, and how the server gets at it. */
+function warnOfOpenKeys({ pairs }: TlsSettings, log: Log): void {
+  for (const { key } of pairs) {
+    const { mode, uid } = statSync(key);
+    const tooMuch = uid === process.geteuid!() ? 0o077 : 0o027;
+    if ((mode & tooMuch) === 0) continue;
+    const text = (mode & 0o7777).toString(8).padStart(4, "0");
+    log.warning(
+      `tls_server_key: ${key} is open to other users (mode ${text}); make it 0600, or 0640 with a group of its own`,
+    );
   }
 }
 

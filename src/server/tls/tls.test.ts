@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { appendFileSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ for (const [name, algorithm] of [
 ] as const) {
   const { cert, key } = makeCertificate({ commonName: "localhost", issuer: ca, algorithm });
   writeFileSync(file(`${name}.pem`), cert);
-  writeFileSync(file(`${name}.key`), key);
+  writeFileSync(file(`${name}.key`), key, { mode: 0o600 });
 }
 
 const base = `configdirectory: ${directory}\ntls_server_cert: ${file("server.pem")}\ntls_server_key: ${file("server.key")}\n`;
@@ -225,6 +225,26 @@ test("ticket keys are shared, replaced at half the lifetime, and fall back to me
   writeFileSync(file("plainfile"), "");
   const lonely = make(file("plainfile/k"));
   assert.deepEqual(lonely.current().octets, lonely.current().octets);
+});
+
+test("a key that others can read is told of, again when the files change", () => {
+  const lines: string[] = [];
+  const log: Log = { ...silentLog, warning: (line) => void lines.push(line) };
+  const key = file("open.key");
+  copyFileSync(file("server.key"), key);
+  const warnings = (mode: number): string[] => {
+    chmodSync(key, mode);
+    TlsContexts.fromConfig(
+      configFromText(`${base.slice(0, base.indexOf("tls_server_key"))}tls_server_key: ${key}\n`),
+      log,
+    );
+    return lines.splice(0);
+  };
+  assert.deepEqual(warnings(0o600), []);
+  assert.deepEqual(warnings(0o400), []);
+  assert.match(warnings(0o644)[0]!, /^tls_server_key: \S+open\.key is open to other users \(mode 0644\); make it 0600/);
+  assert.equal(warnings(0o640).length, 1);
+  assert.equal(warnings(0o620).length, 1);
 });
 
 test("changed files are taken up; unusable ones leave the old in use", () => {
