@@ -2,7 +2,7 @@
  * Tables of a shard's database, `configdirectory/store/N.db`. README.md explains each; a change of shape is a new SCHEMA_VERSION with its migration.
  * Names of mailboxes are kept as sort keys (keys.ts): levels joined by 0x1F, so that parents come before children and a tree is one range.
  */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 /** Of the database file, in octets; must be set before the first table. */
 export const PAGE_SIZE = 8192;
 
@@ -114,12 +114,15 @@ CREATE TABLE pending(                       -- message files that may not be on 
   seq         INTEGER PRIMARY KEY,
   mbox        INTEGER NOT NULL, uid INTEGER NOT NULL,
   uniqueid    TEXT NOT NULL, partition TEXT NOT NULL,
-  source      TEXT,                         -- NULL: octets below; else JSON, type PendingSource (pending.ts)
+  source      TEXT,                         -- NULL: octets in the slot; else JSON, type PendingSource (pending.ts)
   size        INTEGER NOT NULL, guid BLOB NOT NULL,
-  cache_offset INTEGER, cache_generation INTEGER, cache BLOB,
-  octets      BLOB
+  cache_offset INTEGER, cache_generation INTEGER,
+  slot        INTEGER                       -- slot.slot; NULL: neither octets nor a cache record
 ) STRICT;
 CREATE INDEX pending_by_message ON pending(mbox, uid);
+
+-- Cache records and octets of pending files, in rows that are used again (writer/octet-slots.ts): what no pending row names is left over.
+CREATE TABLE slot(slot INTEGER PRIMARY KEY, cache BLOB, octets BLOB) STRICT;
 
 CREATE TABLE doomed(                        -- files and directories to remove, paced, not before a time
   seq INTEGER PRIMARY KEY,

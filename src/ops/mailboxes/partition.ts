@@ -95,12 +95,12 @@ function contentOf(
   uid: number,
 ): { readonly octets: Uint8Array | undefined; readonly source: PendingSource | undefined } | undefined {
   const row = tx.db.get(
-    "SELECT octets, source FROM pending WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
+    "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
     mbox,
     uid,
   );
   if (!row) return undefined;
-  if (row[0] !== null) return { octets: row[0] as Uint8Array, source: undefined };
+  if (row[1] === null && row[0] !== null) return { octets: row[0] as Uint8Array, source: undefined };
   // A row with neither octets nor source only brings a cache record: the file is in its place.
   const source = JSON.parse(row[1] as string) as PendingSource | null;
   return source !== null && "link" in source

@@ -131,13 +131,13 @@ export class ShardSnapshot {
   /** Octets of a message whose file may not be there yet: the octets themselves, or the message or staged file they are in. */
   pendingContent(mbox: number, uid: number): PendingContent | undefined {
     const row = this.db.get(
-      "SELECT octets, source FROM pending WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
+      "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
       mbox,
       uid,
     );
     if (!row) return undefined;
-    if (row[0] !== null) return { octets: row[0] as Uint8Array };
-    return JSON.parse(row[1] as string) as PendingSource;
+    if (row[1] !== null) return JSON.parse(row[1] as string) as PendingSource;
+    return row[0] === null ? undefined : { octets: row[0] as Uint8Array };
   }
 
   /** Where the owner of this mailbox has messages of this guid. */

@@ -29,18 +29,23 @@ import type { Database, Value } from "../database.ts";
 import { blockId } from "../keys.ts";
 import { readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
-import type { PendingRow, PendingSource } from "../pending.ts";
+import type { LinkSource, PendingRow, PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
 import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
+import type { ForeignFiles } from "./foreign-files.ts";
 
 /** Rows and octets read from the database at a time. */
 const ROWS_AT_A_TIME = 128;
 /** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
 const DOOMED_AT_A_TIME = 20;
 const KNOWN_DIRECTORIES = 20_000;
+/** Looks for a message of another shard before it counts as gone. */
+const FOREIGN_ROUNDS = 3;
 
-export const PENDING_COLUMNS =
-  "seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, octets";
+/** Pending rows after a number, in order, with what their slots hold. Parameters: the number, how many. */
+export const PENDING_AFTER =
+  "SELECT seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, " +
+  "CASE WHEN source IS NULL THEN octets END FROM pending LEFT JOIN slot USING(slot) WHERE seq>? ORDER BY seq LIMIT ?";
 
 export function pendingFromRow(row: readonly Value[]): PendingRow {
   return {
@@ -76,6 +81,7 @@ export class FileWork {
   private readonly db: Database;
   private readonly partitions: ReadonlyMap<string, string>;
   private readonly log: Log;
+  private readonly foreign: ForeignFiles | undefined;
   private readonly roots = new Map<string, number>();
   private readonly known = new Set<string>();
   private readonly touched = new Set<string>();
@@ -89,11 +95,15 @@ export class FileWork {
   /** Names of staged files that have got their second name; they go when that one is durable. */
   private staged: string[] = [];
 
-  /** Opens a descriptor on every partition now: one opened later might miss a write-back error. */
-  constructor(db: Database, partitions: ReadonlyMap<string, string>, log: Log) {
+  /**
+   * Opens a descriptor on every partition now: one opened later might miss a write-back error.
+   * @param foreign where the store has several shards; closed with this
+   */
+  constructor(db: Database, partitions: ReadonlyMap<string, string>, log: Log, foreign?: ForeignFiles) {
     this.db = db;
     this.partitions = partitions;
     this.log = log;
+    this.foreign = foreign;
     for (const [name, root] of partitions) {
       mkdirSync(root, { recursive: true, mode: 0o700 });
       this.roots.set(name, openSync(root, constants.O_RDONLY | constants.O_DIRECTORY));
@@ -110,10 +120,7 @@ export class FileWork {
    * @throws Error of the filesystem; the row it failed on stays and is tried again at the next call
    */
   step(nowSeconds: number): boolean {
-    const rows = this.db.all(
-      `SELECT ${PENDING_COLUMNS} FROM pending WHERE seq>? ORDER BY seq LIMIT ${ROWS_AT_A_TIME}`,
-      this.writtenSeq,
-    );
+    const rows = this.db.all(PENDING_AFTER, this.writtenSeq, ROWS_AT_A_TIME);
     for (const row of rows) {
       const pending = pendingFromRow(row);
       this.place(pending);
@@ -174,6 +181,7 @@ export class FileWork {
   close(): void {
     for (const fd of this.roots.values()) closeSync(fd);
     this.roots.clear();
+    this.foreign?.close();
   }
 
   /**
@@ -233,6 +241,10 @@ export class FileWork {
       this.staged.push(from);
     } else if (source) {
       const { link } = source;
+      if (this.foreign?.isForeign(link)) {
+        this.inDirectory(directory, () => placeForeign(this.foreign!, link, target));
+        return;
+      }
       const from = messagePath(this.directory(link.partition, link.uniqueId), link.uid);
       this.inDirectory(directory, () => linkOrCopy(from, target));
     }
@@ -316,14 +328,19 @@ export class FileWork {
     // Rows stay until the writer deletes them: those done before are passed over.
     const seqs = new Set(rows.map(([seq]) => seq as number));
     for (const seq of this.doomedDone) if (!seqs.has(seq)) this.doomedDone.delete(seq);
+    const waiting = rows.filter(([seq]) => !this.doomedDone.has(seq as number));
+    const needed = this.foreign && waiting.length > 0 ? this.foreign.needed() : undefined;
+    if (this.foreign && !needed) return 0;
     let removed = 0;
-    for (const [seq, uniqueId, partition, uid] of rows) {
-      if (this.doomedDone.has(seq as number)) continue;
+    for (const [seq, uniqueId, partition, uid] of waiting) {
+      if (needed?.has(uniqueId as UniqueId, partition as string, uid as number)) continue;
       const directory = this.directory(partition as string, uniqueId as UniqueId);
       if (uid === 0) {
         const entry = readEntryByUniqueId(this.db, uniqueId as UniqueId);
         // A mailbox that has come back to this partition since lives in it.
         if (entry?.mbox !== undefined && entry.partition === partition) this.removeStrayFiles(directory, entry.mbox);
+        // It may have gone to another shard since, which then has the row.
+        else if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq!)) continue;
         else rmSync(directory, { recursive: true, force: true });
         this.known.delete(directory);
       } else unlinkIfThere(messagePath(directory, uid as number));
@@ -394,6 +411,29 @@ function createAnew(path: string): number {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     unlinkSync(path);
     return openSync(path, flags, 0o600);
+  }
+}
+
+/** A link to a message of another shard, or its octets as long as that shard has to write them itself. */
+function placeForeign(foreign: ForeignFiles, link: LinkSource, target: string): void {
+  for (let round = 1; ; round++) {
+    const found = foreign.find(link);
+    try {
+      if ("octets" in found) {
+        writeWhole(target, found.octets);
+        return;
+      }
+      for (const [n, path] of found.paths.entries()) {
+        // An earlier try's name may be one that a failed sync has lost.
+        unlinkIfThere(target);
+        if (n < found.paths.length - 1 && !existsSync(path)) continue;
+        linkOrCopy(path, target);
+        return;
+      }
+    } catch (error) {
+      // Between the two looks its row may have gone and its file come.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || round === FOREIGN_ROUNDS) throw error;
+    }
   }
 }
 

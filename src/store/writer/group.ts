@@ -278,6 +278,7 @@ export class GroupEngine {
     } finally {
       this.running = false;
     }
+    tx.slots.groupCommitted(doneRows.pending);
     if (this.isFull) this.log.notice("disk full no more: changes are taken again");
     this.isFull = false;
     const changes = tx.takeChanges();
@@ -391,7 +392,10 @@ export class GroupEngine {
 
   private deleteDoneRows({ pending, doomed, headers }: DoneRows): void {
     const { db } = this.tx;
-    if (pending > 0) db.run("DELETE FROM pending WHERE seq<=?", pending);
+    if (pending > 0) {
+      db.run("DELETE FROM pending WHERE seq<=?", pending);
+      this.tx.slots.done(pending);
+    }
     for (const seq of doomed) db.run("DELETE FROM doomed WHERE seq=?", seq);
     for (const { mbox, version } of headers) db.run("DELETE FROM header_due WHERE mbox=? AND version=?", mbox, version);
   }

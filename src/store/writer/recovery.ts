@@ -1,6 +1,6 @@
 /** What a writer does before it takes its first request: brings files in line with the database, and finishes or undoes work in slices. */
 import type { Database } from "../database.ts";
-import { type FileWork, PENDING_COLUMNS, pendingFromRow } from "./file-work.ts";
+import { type FileWork, PENDING_AFTER, pendingFromRow } from "./file-work.ts";
 import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
 import type { Tx } from "./tx.ts";
 
@@ -31,10 +31,7 @@ export function recover(
   const { db, settings } = tx;
   const report = { pending: 0, lost: 0, intents: 0 };
   for (let after = 0; ; ) {
-    const rows = db.all(
-      `SELECT ${PENDING_COLUMNS} FROM pending WHERE seq>? ORDER BY seq LIMIT ${ROWS_AT_A_TIME}`,
-      after,
-    );
+    const rows = db.all(PENDING_AFTER, after, ROWS_AT_A_TIME);
     if (rows.length === 0) break;
     for (const row of rows) {
       const pending = pendingFromRow(row);
@@ -49,6 +46,7 @@ export function recover(
   tx.begin("recovery", nowMs);
   db.run("BEGIN IMMEDIATE");
   db.run("DELETE FROM pending");
+  tx.slots.recovered();
   db.run("DELETE FROM reply WHERE at<?", tx.now - REPLY_SECONDS);
   for (const [id, kind, args] of db.all("SELECT id, kind, args FROM intent ORDER BY id")) {
     const handler = kind === HIDDEN_INTENT ? undoHidden : intents.get(kind as string);

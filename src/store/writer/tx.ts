@@ -26,6 +26,7 @@ import { ShardsReader } from "../reader/store-reader.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
+import { OctetSlots } from "./octet-slots.ts";
 
 /** What the store needs to know of imapd.conf. */
 export interface StoreSettings {
@@ -108,6 +109,8 @@ export class Tx implements WriterContext {
   nowNanos = 0;
   /** Set by the engine: no more files may be called for now. */
   filesBehind = false;
+  /** Octets of pending files; for the engine and recovery. */
+  readonly slots: OctetSlots;
   /** Mailboxes changed since the last `takeChanges`. */
   private changedBoxes = new Map<number, MailboxChange>();
   private listChanged = false;
@@ -134,6 +137,7 @@ export class Tx implements WriterContext {
     this.settings = settings;
     this.shard = settings.shard ?? 0;
     this.layout = { shards: settings.shards ?? 1, deletedPrefix: settings.deletedPrefix };
+    this.slots = new OctetSlots(db);
     this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
     this.nextHeaderVersion = ((db.get("SELECT max(version) FROM header_due")![0] as number | null) ?? 0) + 1;
     this.nextDoomedSeq = ((db.get("SELECT max(seq) FROM doomed")![0] as number | null) ?? 0) + 1;
@@ -463,7 +467,7 @@ export class Tx implements WriterContext {
     const seq = this.nextPendingSeq++;
     this.filesWanted = true;
     this.db.run(
-      "INSERT INTO pending(seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, cache, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+      "INSERT INTO pending(seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, slot) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
       seq,
       input.mbox,
       input.uid,
@@ -474,8 +478,7 @@ export class Tx implements WriterContext {
       input.guid,
       input.cacheOffset,
       input.cacheGeneration,
-      input.cache ?? null,
-      input.octets ?? null,
+      this.slots.put(seq, input.cache, input.octets) ?? null,
     );
     return seq;
   }
@@ -502,6 +505,7 @@ export class Tx implements WriterContext {
   /** Called before each slice of a verb; `holder` identifies the request. */
   begin(holder: unknown, nowMs: number): void {
     this.holder = holder;
+    this.slots.sliceBegins();
     this.now = Math.floor(nowMs / 1000);
     this.nowNanos = Math.floor((nowMs - this.now * 1000) * 1e6);
   }
@@ -528,6 +532,7 @@ export class Tx implements WriterContext {
 
   /** Forgets everything the failed slice touched in memory; the database has been rolled back to the savepoint. */
   rollback(): void {
+    this.slots.sliceFailed();
     this.otherShards?.end();
     for (const writer of this.touched) {
       writer.forget();
@@ -544,6 +549,7 @@ export class Tx implements WriterContext {
   /** Forgets everything: the whole group was rolled back. */
   reset(): void {
     this.rollback();
+    this.slots.groupFailed();
     this.writers.clear();
     this.locked.clear();
     this.changedBoxes.clear();

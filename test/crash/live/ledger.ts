@@ -94,7 +94,9 @@ export class Ledger {
   private octets(uniqueId: string, mbox: number, uid: number): Buffer | undefined {
     const path = join(this.spool, "uuid", uniqueId[0]!, uniqueId[1]!, uniqueId, `${uid}.`);
     for (let round = 0; round < 3; round++) {
-      const sql = "SELECT octets, source FROM pending WHERE mbox = ? AND uid = ? ORDER BY seq DESC LIMIT 1";
+      const sql =
+        "SELECT source, (SELECT octets FROM slot WHERE slot = pending.slot AND source IS NULL) AS octets " +
+        "FROM pending WHERE mbox = ? AND uid = ? ORDER BY seq DESC LIMIT 1";
       const row = this.database.prepare(sql).get(mbox, uid) as { octets: Uint8Array | null; source: string | null };
       if (row?.octets) return Buffer.from(row.octets);
       const link = row?.source

@@ -94,7 +94,7 @@ class Reader {
   read(): Observed {
     for (const { integrity_check: line } of this.all<{ integrity_check: string }>("PRAGMA integrity_check"))
       if (line !== "ok") this.problems.push(`SQLite: ${line}`);
-    for (const [pragma, expected] of [["page_size", 8192] as const, ["user_version", 1] as const]) {
+    for (const [pragma, expected] of [["page_size", 8192] as const, ["user_version", 2] as const]) {
       const value = Object.values(this.all<Record<string, number>>(`PRAGMA ${pragma}`)[0]!)[0];
       if (value !== expected) this.problems.push(`${pragma} is ${value}`);
     }
