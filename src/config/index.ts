@@ -31,6 +31,6 @@ export type { CurrentOptionName, OptionName, OptionValues } from "./options/inde
 export type { AutocreateAcl, Partition } from "./patterns.ts";
 export { loadServices, makeServices, parseServices, type PortProtocol, type Services } from "./services.ts";
 export type { Origin, Setting } from "./settings.ts";
-export { isFrontend, requireAbsolutePaths, requireMailStore } from "./start-checks.ts";
+export { isFrontend, MAX_SHARDS, requireAbsolutePaths, requireMailStore } from "./start-checks.ts";
 export { suggest } from "./suggest.ts";
 export { cyrusVersion, productVersion, version, versionLine } from "./version.ts";

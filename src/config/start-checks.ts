@@ -4,10 +4,12 @@ import { ConfigError } from "./error.ts";
 
 /**
  * The partition of new mailboxes exists, or at least one partition does; a frontend of a murder needs none. Paths are
- * absolute. Programs that need mail data call this once after loading. @throws ConfigError, exit code 78
+ * absolute, and there may be so many shards. Programs that need mail data call this once after loading.
+ * @throws ConfigError, exit code 78
  */
 export function requireMailStore(config: Config): void {
   requireAbsolutePaths(config);
+  requireShards(config);
   const { defaultpartition, partitions, file } = config;
   if (defaultpartition !== undefined ? partitions.has(defaultpartition) : partitions.size > 0) return;
   if (defaultpartition === undefined && isFrontend(config)) return;
@@ -16,6 +18,19 @@ export function requireMailStore(config: Config): void {
     text: `partition-${name} option not specified in configuration file`,
     ...(config.origin("defaultpartition") ?? { file }),
     hint: `add a line such as: partition-${name}: /var/spool/cyrus/mail`,
+  });
+}
+
+/** Each is a process, and each reader has a connection to each. */
+export const MAX_SHARDS = 16;
+
+function requireShards(config: Config): void {
+  const { store_shards: shards } = config;
+  if (shards >= 1 && shards <= MAX_SHARDS) return;
+  throw new ConfigError({
+    text: `store_shards must be 1 to ${MAX_SHARDS}, not ${shards}`,
+    ...(config.origin("store_shards") ?? { file: config.file }),
+    hint: "one for every two or three cores is plenty; it cannot be changed once the store is made",
   });
 }
 

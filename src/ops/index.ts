@@ -1,6 +1,14 @@
 export { Access, type Caller, Right, type Rights } from "./acl/index.ts";
 export { MailError, type MailErrorCode, refusalText, refuse } from "./errors.ts";
-export { CallerMail, Mail, partitionRoots, storeDirectory, type WriterDoor, writerSocketPath } from "./mail.ts";
+export {
+  CallerMail,
+  layoutOf,
+  Mail,
+  partitionRoots,
+  storeDirectory,
+  type WriterDoor,
+  writerSocketPath,
+} from "./mail.ts";
 export type { AppendArgs, AppendResult } from "./messages/append.ts";
 export type { CopyArgs, CopyResult } from "./messages/copy.ts";
 export type { Delivered, DeliverArgs, DeliverTarget } from "./messages/deliver.ts";

@@ -1,25 +1,32 @@
 /**
- * The two doors to mail that a worker has: `view`, one consistent snapshot for one synchronous step, and `ask`, a verb of the one writer. `as(caller)` binds
+ * The two doors to mail that a worker has: `view`, one consistent snapshot for one synchronous step, and `ask`, a verb of the writer. `as(caller)` binds
  * who asks. Everything a protocol knows of mail data comes through here.
  */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import type { UniqueId } from "../formats/ids.ts";
+import type { MboxName, UniqueId } from "../formats/ids.ts";
 import {
   type Answer,
   CacheReader,
   type ChangeListener,
-  databasePath,
   type HeldClaim,
   type ListEntry,
   MessageReader,
+  openStore,
+  type ShardLayout,
+  shardOfMbox,
+  shardOfName,
   type Snapshot,
   StoreClient,
-  StoreReader,
+  type StoreView,
 } from "../store/index.ts";
 import { Access, type Caller } from "./acl/index.ts";
 import { MailError, mailErrorCodes, type MailErrorCode } from "./errors.ts";
+import { nameSettings } from "./names/index.ts";
 import { type Rules, rulesOf } from "./rules.ts";
+import { askShards } from "./shards/ask-shards.ts";
+import { shardOfClaim } from "./shards/claims.ts";
+import { ShardWatch } from "./shards/shard-watch.ts";
 import type { ArgsOf, ResultOf } from "./verb.ts";
 import type { VerbName, Verbs } from "./verbs.ts";
 
@@ -27,14 +34,23 @@ import type { VerbName, Verbs } from "./verbs.ts";
 const STORE_TIMEOUT_MILLISECONDS = 20_000;
 
 export const storeDirectory = (config: Config): string => join(config.configdirectory, "store");
-export const writerSocketPath = (config: Config): string => join(storeDirectory(config), "writer.sock");
+
+/** Shard 0's has the name that it had when there were no others. */
+export function writerSocketPath(config: Config, shard = 0): string {
+  return join(storeDirectory(config), shard === 0 ? "writer.sock" : `writer-${shard}.sock`);
+}
+
+/** How the store is spread over shards. */
+export function layoutOf(config: Config): ShardLayout {
+  return { shards: config.store_shards, deletedPrefix: nameSettings(config).deletedPrefix };
+}
 
 /** Partition name to directory. */
 export function partitionRoots(config: Config): ReadonlyMap<string, string> {
   return new Map([...config.partitions].map(([name, { path }]) => [name, path] as const));
 }
 
-/** The way to the one writer: a connection to it, or the writer itself. */
+/** The way to a shard's writer: a connection to it, or the writer itself. */
 export interface WriterDoor {
   /** Never rejects. */
   ask(verb: string, args: unknown, caller: unknown, octets?: readonly Uint8Array[]): Promise<Answer>;
@@ -48,29 +64,37 @@ export interface WriterDoor {
 /** A process's access to mail. One for each worker. */
 export class Mail {
   readonly rules: Rules;
+  readonly layout: ShardLayout;
   readonly messages: MessageReader;
-  private readonly store: StoreReader;
-  private readonly client: WriterDoor;
+  private readonly store: StoreView;
+  private readonly doors: readonly WriterDoor[];
   private readonly partitions: ReadonlyMap<string, string>;
   private readonly listListeners = new Set<() => void>();
+  private readonly watches = new Set<ShardWatch>();
 
   /**
-   * @param door default: the writer's socket
-   * @throws Error when the store has never been opened by its writer
+   * @param doorOf the way to each shard's writer; default, and where it gives undefined: the writer's socket
+   * @throws ShardsError; Error when the store has never been opened by its writer
    */
-  constructor(config: Config, door?: WriterDoor) {
+  constructor(config: Config, doorOf: (shard: number) => WriterDoor | undefined = () => undefined) {
     this.rules = rulesOf(config);
+    this.layout = layoutOf(config);
     this.partitions = partitionRoots(config);
-    this.store = new StoreReader(databasePath(storeDirectory(config), 0));
+    this.store = openStore(storeDirectory(config), this.layout);
     this.messages = new MessageReader(this.store, this.partitions);
-    this.client =
-      door ??
-      new StoreClient({
-        socketPath: writerSocketPath(config),
-        timeoutMs: STORE_TIMEOUT_MILLISECONDS,
-        onListChange: () => this.listChanged(),
-        onReconnect: () => this.listChanged(),
-      });
+    this.doors = Array.from({ length: this.layout.shards }, (_, shard) => doorOf(shard) ?? this.connect(config, shard));
+  }
+
+  private connect(config: Config, shard: number): StoreClient {
+    return new StoreClient({
+      socketPath: writerSocketPath(config, shard),
+      timeoutMs: STORE_TIMEOUT_MILLISECONDS,
+      onListChange: () => this.listChanged(),
+      onReconnect: () => {
+        this.listChanged();
+        for (const watch of this.watches) watch.lookAgain();
+      },
+    });
   }
 
   /** Runs a synchronous step of a few milliseconds on one snapshot; nothing of it may be kept but plain values. */
@@ -82,9 +106,35 @@ export class Mail {
     return new CallerMail(this, caller);
   }
 
+  /** The shard that has the mailbox; undefined: none has. */
+  shardOfBox(box: UniqueId): number | undefined {
+    if (this.layout.shards === 1) return 0;
+    const entry = this.view((snapshot) => snapshot.entryByUniqueId(box));
+    if (entry?.mbox !== undefined) return shardOfMbox(entry.mbox, this.layout.shards);
+    return entry && shardOfName(entry.name, this.layout);
+  }
+
+  /** The shard of a mailbox of that name, whether there is one or not. */
+  shardOfName(name: MboxName): number {
+    return shardOfName(name, this.layout);
+  }
+
   /** See CallerMail.ask. */
-  async ask(verb: string, args: unknown, caller: Caller, octets: readonly Uint8Array[]): Promise<unknown> {
-    const answer = await this.client.ask(verb, args, caller, octets);
+  ask(verb: VerbName, args: unknown, caller: Caller, octets: readonly Uint8Array[]): Promise<unknown> {
+    return this.layout.shards === 1
+      ? this.askShard(0, verb, args, caller, octets)
+      : askShards(this, verb, args, caller, octets);
+  }
+
+  /** The same, of one shard's writer, whatever the verb's place. @throws MailError */
+  async askShard(
+    shard: number,
+    verb: VerbName,
+    args: unknown,
+    caller: Caller,
+    octets: readonly Uint8Array[] = [],
+  ): Promise<unknown> {
+    const answer = await this.doors[shard]!.ask(verb, args, caller, octets);
     // A verb without a result crosses the socket as an answer without one.
     if (!("refusal" in answer)) return answer.result;
     const { code, detail } = answer.refusal;
@@ -96,7 +146,16 @@ export class Mail {
    * rows changed. It is a hint: one may be missed or come twice when the writer restarts; the snapshot is the truth. Returns the function that ends it.
    */
   watch(box: UniqueId, listener: ChangeListener): () => void {
-    return this.client.watch(box, listener);
+    if (this.layout.shards === 1) return this.doors[0]!.watch(box, listener);
+    const watch = new ShardWatch(box, listener, {
+      shardOf: () => this.shardOfBox(box),
+      watch: (shard, changed) => this.doors[shard]!.watch(box, changed),
+    });
+    this.watches.add(watch);
+    return () => {
+      this.watches.delete(watch);
+      watch.end();
+    };
   }
 
   /** Calls `listener` when a mailbox was created, renamed, deleted or its ACL changed, or when such news may have been missed. */
@@ -118,8 +177,8 @@ export class Mail {
   }
 
   /** Resolves when every committed message file is durable on disk. */
-  settle(): Promise<void> {
-    return this.client.settle();
+  async settle(): Promise<void> {
+    await Promise.all(this.doors.map((door) => door.settle()));
   }
 
   /**
@@ -128,12 +187,12 @@ export class Mail {
    * @throws ClaimRefused with the holder, after `timeoutMs`
    */
   claim(name: string, who: string, timeoutMs: number, onLost?: () => void): Promise<HeldClaim> {
-    return this.client.claim(name, who, timeoutMs, onLost);
+    return this.doors[shardOfClaim(name, this.layout)]!.claim(name, who, timeoutMs, onLost);
   }
 
   async close(): Promise<void> {
     this.store.close();
-    await this.client.close();
+    await Promise.all(this.doors.map((door) => door.close()));
   }
 
   private listChanged(): void {
@@ -165,7 +224,7 @@ export class CallerMail {
   }
 
   /**
-   * Asks the one writer for a verb. When it resolves, the change is durable and every process sees it. `octets` are the attachments the verb expects
+   * Asks the writer for a verb. When it resolves, the change is durable and every process sees it. `octets` are the attachments the verb expects
    * (messages/incoming.ts) and must not be changed until then.
    * @throws MailError the verb's refusal; storeUnavailable when the writer is away for too long
    */

@@ -1,4 +1,4 @@
-/** Mail for programs (cyr_quota, cyr_expire, ...): through the running writer, or, when there is none, with the store opened here under its lock. */
+/** Mail for programs (cyr_quota, cyr_expire, ...): through the running writers; a shard that has none is opened here under its lock. */
 import type { Log } from "../base/log.ts";
 import type { Config } from "../config/index.ts";
 import type { UniqueId } from "../formats/ids.ts";
@@ -23,22 +23,39 @@ export const programCaller = (name: string): Caller => ({
   sessionId: name,
 });
 
-/** @throws SchemaError, or an error of the filesystem */
+/** @throws SchemaError, ShardsError, or an error of the filesystem */
 export function openProgramMail(config: Config, log: Log, name: string): Mail {
+  const opened = new Map<number, LocalWriter>();
   try {
-    return new Mail(config, new LocalWriter(StoreWriter.open({ ...writerOptions(config, log, name), threads: false })));
+    for (let shard = 0; shard < config.store_shards; shard++) {
+      const writer = openUnlessRunning({ ...writerOptions(config, log, name, shard), threads: false });
+      if (writer) opened.set(shard, new LocalWriter(writer));
+    }
+    return new Mail(config, (shard) => opened.get(shard));
   } catch (error) {
-    if (error instanceof WriterRunning) return new Mail(config);
+    for (const writer of opened.values()) {
+      writer.close().catch((closing: unknown) => log.err("a store could not be closed", { error: String(closing) }));
+    }
+    throw error;
+  }
+}
+
+function openUnlessRunning(options: StoreWriterOptions): StoreWriter | undefined {
+  try {
+    return StoreWriter.open(options);
+  } catch (error) {
+    if (error instanceof WriterRunning) return undefined;
     throw error;
   }
 }
 
 /** How every process of ours opens the store for writing, but for its threads. */
-export function writerOptions(config: Config, log: Log, ident: string): Omit<StoreWriterOptions, "threads"> {
+export function writerOptions(config: Config, log: Log, ident: string, shard = 0): Omit<StoreWriterOptions, "threads"> {
   const rules = rulesOf(config);
   return {
     directory: storeDirectory(config),
-    shard: 0,
+    shard,
+    shards: config.store_shards,
     partitions: partitionRoots(config),
     conversations: config.conversations,
     deletedPrefix: rules.names.deletedPrefix,
@@ -78,7 +95,7 @@ class LocalWriter implements WriterDoor {
     return this.writer.settle();
   }
 
-  /** The whole store is ours while the lock is. */
+  /** The whole shard is ours while the lock is. */
   claim(): Promise<HeldClaim> {
     return Promise.resolve({ release: () => {} });
   }

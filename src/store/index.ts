@@ -26,7 +26,6 @@ export {
 export {
   databasePath,
   isAboveOwners,
-  MAX_SHARDS,
   oneShard,
   type ShardLayout,
   shardOfMbox,

@@ -6,12 +6,9 @@ import { join } from "node:path";
 import type { MboxName } from "../formats/ids.ts";
 import { END_OF_TREE, keyBefore, type NameKey, nameOf, ownerOf } from "./keys.ts";
 
-/** `store_shards` may say so many: each is a process, and each reader has a connection to each. */
-export const MAX_SHARDS = 16;
-
 /** How many there are, and what is needed to tell whose a name is. */
 export interface ShardLayout {
-  /** 1 to MAX_SHARDS. */
+  /** `store_shards`. */
   readonly shards: number;
   readonly deletedPrefix: string;
 }

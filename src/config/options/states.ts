@@ -449,6 +449,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   statuscache: "notYet",
   statuscache_db: format,
   statuscache_db_path: "notYet",
+  store_shards: "done",
   submitservers: "notYet",
   subscription_db: format,
   suppress_capabilities: "done",

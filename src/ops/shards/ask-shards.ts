@@ -1,0 +1,54 @@
+/** Asking a store of several shards for a verb. */
+import type { MboxName, UniqueId } from "../../formats/ids.ts";
+import { shardOfOwner } from "../../store/index.ts";
+import type { Caller } from "../acl/index.ts";
+import { refuse } from "../errors.ts";
+import type { VerbName } from "../verbs.ts";
+import { joinedResults, type Place, placeOf } from "./places.ts";
+
+/** The part of Mail that is needed here. */
+export interface ShardedMail {
+  readonly layout: { readonly shards: number };
+  shardOfBox(box: UniqueId): number | undefined;
+  shardOfName(name: MboxName): number;
+  askShard(
+    shard: number,
+    verb: VerbName,
+    args: unknown,
+    caller: Caller,
+    octets?: readonly Uint8Array[],
+  ): Promise<unknown>;
+}
+
+/** @throws MailError */
+export async function askShards(
+  mail: ShardedMail,
+  verb: VerbName,
+  args: unknown,
+  caller: Caller,
+  octets: readonly Uint8Array[],
+): Promise<unknown> {
+  const place = placeOf(verb, args, caller);
+  if (place === "everywhere") {
+    const shards = Array.from({ length: mail.layout.shards }, (_, shard) => shard);
+    return joinedResults(await Promise.all(shards.map((shard) => mail.askShard(shard, verb, args, caller, octets))));
+  }
+  const shard = shardOfPlace(mail, place);
+  const target = targetOf(mail, verb, args);
+  if (target !== undefined && target !== shard) return refuse("notSupported");
+  return mail.askShard(shard, verb, args, caller, octets);
+}
+
+/** A mailbox that is nowhere is nowhere also in shard 0, which says so. */
+function shardOfPlace(mail: ShardedMail, place: Exclude<Place, "everywhere">): number {
+  if ("box" in place) return mail.shardOfBox(place.box) ?? 0;
+  if ("name" in place) return mail.shardOfName(place.name);
+  return shardOfOwner(place.user ?? "", mail.layout.shards);
+}
+
+/** Of a verb that takes something from one place to another, the other place. */
+function targetOf(mail: ShardedMail, verb: VerbName, args: unknown): number | undefined {
+  if (verb === "messages.copy" || verb === "messages.move") return mail.shardOfBox((args as { to: UniqueId }).to);
+  if (verb === "mailboxes.rename") return mail.shardOfName((args as { to: MboxName }).to);
+  return undefined;
+}
