@@ -108,6 +108,8 @@ export interface ImapCommand<Args> {
    * and SEARCH by seqnos (RFC 3501 §7.4.1). Their UID forms may.
    */
   readonly expunges?: "never" | "uidFormOnly";
+  /** Its answer is the state of the selected mailbox as it is now, so that there is no news to look for after it. */
+  readonly isWholeState?: boolean;
   /** Whether a session of a read-only server (option `readonly`) may use it. Default: yes. */
   readonly writes?: boolean;
   /** Reads all arguments. @throws ImapSyntaxError answered with BAD */

@@ -326,7 +326,7 @@ export class ClientSession implements Session, ImapSession {
     this.#describe(args.verb);
     const call: Call = { tag, byUid, name: args.name };
     const answer = await run(this, call);
-    if (this.selected !== undefined && answer !== undefined) {
+    if (this.selected !== undefined && answer !== undefined && found.isWholeState !== true) {
       const expunges = found.expunges === undefined || (found.expunges === "uidFormOnly" && byUid);
       await this.tellChanges({ expunges, uid: byUid });
     }

@@ -1,8 +1,7 @@
 import type { Duplex } from "node:stream";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { Log } from "../../base/log.ts";
-import { setOption } from "../../base/native/index.ts";
 import { lingerMs, outputLimitOctets, stalledOutputMs, tlsHandshakeTimeoutMs } from "../limits/limits.ts";
 import { TimerNode, type TimerWheel } from "../worker/timer-wheel.ts";
 import { isLoopback, peerText } from "./peer.ts";
@@ -175,10 +174,7 @@ export class Connection extends TimerNode {
   /** Sends a last text, if given, and closes once the client has read all; or has read nothing for `lingerMs`. */
   end(last?: Uint8Array): void {
     if (!this.open) return;
-    if (last !== undefined) {
-      holdBack(this.#stream);
-      this.write(last);
-    }
+    if (last !== undefined) this.write(last);
     this.#ending = true;
     this.#arm(waits.linger, lingerMs);
     this.#stream.end();
@@ -428,23 +424,6 @@ function own(connection: Connection, stream: Duplex): OwnedStream {
 function attach(stream: Duplex): void {
   stream.on("data", onData).on("end", onEnd).on("drain", onDrain);
   stream.resume();
-}
-
-// Linux numbers.
-const IPPROTO_TCP = 6;
-const TCP_CORK = 3;
-
-/** Lets the last reply leave together with the end of the stream, in one segment: the client wakes up once, not twice. */
-function holdBack(stream: Duplex): void {
-  const fd = (stream as { _handle?: { fd?: number } })._handle?.fd;
-  if (
-    stream instanceof Socket &&
-    !(stream instanceof TLSSocket) &&
-    stream.remotePort !== undefined &&
-    fd !== undefined &&
-    fd >= 0
-  )
-    setOption(fd, IPPROTO_TCP, TCP_CORK, 1);
 }
 
 /** Leaves error and close handlers: the lower stream of a layer still reports through them. */

@@ -17,8 +17,13 @@ export const statusCodes = {
 } as const;
 
 const recordOctets = 8;
+/** Master needs the count of sessions, but not each step of it: waking it costs more than a session's SELECT. */
+const sessionsEveryMs = 100;
 
-/** What a worker tells master. Records of one turn of the event loop go out in one write. */
+/**
+ * What a worker tells master. Records of one turn of the event loop go out in one write; the count of sessions at once when
+ * it has not been told for a while, and together with anything else.
+ */
 export class StatusChannel {
   readonly #socket: Socket;
   readonly #pid: number;
@@ -26,6 +31,8 @@ export class StatusChannel {
   #pending: number[] = [];
   #sessions: number | undefined;
   #scheduled = false;
+  #toldSessionsMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
   #input: Buffer = Buffer.alloc(0);
 
   /**
@@ -51,11 +58,19 @@ export class StatusChannel {
     this.#schedule();
   }
 
-  /** Only the last count of a turn is sent. */
+  /** A connection was accepted. Only Cyrus's master counts them; ours goes by `sessions`. */
+  accepted(): void {
+    if (!this.#extended) this.send(statusCodes.connectionMulti);
+  }
+
+  /** Only the last count of several in quick succession is sent. */
   sessions(count: number): void {
     if (!this.#extended) return;
     this.#sessions = count;
-    this.#schedule();
+    if (this.#scheduled || this.#timer !== undefined) return;
+    const waitMs = this.#toldSessionsMs + sessionsEveryMs - performance.now();
+    if (waitMs <= 0) this.#schedule();
+    else this.#timer = setTimeout(() => this.#flush(), waitMs).unref();
   }
 
   close(): void {
@@ -71,7 +86,12 @@ export class StatusChannel {
 
   #flush(): void {
     this.#scheduled = false;
-    if (this.#sessions !== undefined) this.#pending.push(statusCodes.sessions, this.#sessions);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#sessions !== undefined) {
+      this.#pending.push(statusCodes.sessions, this.#sessions);
+      this.#toldSessionsMs = performance.now();
+    }
     this.#sessions = undefined;
     if (this.#pending.length === 0 || this.#socket.destroyed) return;
     const octets = Buffer.alloc((this.#pending.length / 2) * recordOctets);

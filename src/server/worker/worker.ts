@@ -147,7 +147,7 @@ export class Worker implements ConnectionHost {
     connection.localAddress = canonicalAddress(socket.localAddress);
     connection.localPort = socket.localPort ?? 0;
     this.#connections.set(connection.number, connection);
-    this.#status?.send(statusCodes.connectionMulti);
+    this.#status?.accepted();
     this.#status?.sessions(this.size);
     this.#adjustListening();
     if (address !== "") this.#setKeepAlive(socket);

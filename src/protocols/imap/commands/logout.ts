@@ -11,8 +11,7 @@ export const logout: ImapCommand<void> = {
     await leaveMailbox(session);
     session.untagged("BYE LOGOUT received");
     tagged(session.out, tag, "OK Completed");
-    session.out.flush();
-    session.connection.end();
+    session.connection.end(session.out.takeUnflushed());
     return undefined;
   },
 };

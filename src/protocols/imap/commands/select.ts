@@ -14,6 +14,7 @@ import type { ImapSession } from "../core.ts";
 export const select: ImapCommand<SelectArguments> = {
   name: "SELECT",
   state: "loggedIn",
+  isWholeState: true,
   parse: parseSelect,
   run: (session, args) => open(session, args, false),
 };
@@ -21,6 +22,7 @@ export const select: ImapCommand<SelectArguments> = {
 export const examine: ImapCommand<SelectArguments> = {
   name: "EXAMINE",
   state: "loggedIn",
+  isWholeState: true,
   parse: parseSelect,
   run: (session, args) => open(session, args, true),
 };
@@ -37,55 +39,47 @@ async function open(
     session.untagged("OK [CLOSED] Ok");
   }
   const name = names.toInternal(mailbox);
-  const { hub } = service;
-  const readOnly = examines || service.context.config.readonly || !mayChange(session, name);
-  const recentAfter = await claimRecent(session, name, readOnly);
-  const answer = session.view((snapshot) => {
-    const { entry, header } = findMailbox(snapshot, mail, name, Right.read);
-    const shared = hub.open(entry.uniqueId, entry.mbox);
-    const selected = new SelectedMailbox(mail, shared, snapshot, entry, header, {
-      readOnly,
-      listVersion: hub.listVersion,
-    });
-    hub.enter(shared, session);
-    session.selected = selected;
-    takeRecent(selected, recentAfter ?? storedRecent(session, snapshot, selected, header), recentAfter !== undefined);
-    announce(session, snapshot, selected, entry, header);
-    return `OK [${readOnly ? "READ-ONLY" : "READ-WRITE"}] Completed`;
-  });
+  const asked = { name, readOnly: examines || service.context.config.readonly };
+  const claimant = session.view((snapshot) => enter(session, snapshot, asked, undefined));
+  if (claimant !== undefined) {
+    // Takes the messages that nobody was told of as \Recent. The store is only asked when there may be some.
+    const { after } = await mail.ask("messages.claim-recent", { box: claimant.uniqueId });
+    const recentAfter = Math.max(after, claimant.shared.recentClaims.get(claimant.recentKey) ?? 0);
+    session.view((snapshot) => enter(session, snapshot, asked, recentAfter));
+  }
   service.context.worker.describe(session.connection, { mailbox: name ?? "" });
-  return answer;
+  return `OK [${session.selected?.readOnly === false ? "READ-WRITE" : "READ-ONLY"}] Completed`;
 }
 
 /** Any of these makes a selection READ-WRITE, as in Cyrus. */
 const CHANGES = Right.seen | Right.write | Right.deleteMessage | Right.expunge | Right.annotate;
 
-function mayChange(session: ImapSession, name: MboxName | undefined): boolean {
-  const { mail } = session;
-  return session.view((snapshot) => (findMailbox(snapshot, mail, name, Right.read).rights & CHANGES) !== 0);
-}
-
 /**
- * Takes the messages that nobody was told of as \Recent. The store is only asked when there may be some.
- * @returns the uid after which messages are recent; undefined when nothing was claimed
+ * Selects the mailbox and announces it; or does neither, when messages must be claimed as \Recent before.
+ * @param recentAfter the uid after which messages are recent, once they have been claimed
+ * @returns on whose behalf they must be claimed
  */
-async function claimRecent(
+function enter(
   session: ImapSession,
-  name: MboxName | undefined,
-  readOnly: boolean,
-): Promise<number | undefined> {
-  if (readOnly) return undefined;
+  snapshot: Snapshot,
+  asked: { readonly name: MboxName | undefined; readonly readOnly: boolean },
+  recentAfter: number | undefined,
+): SelectedMailbox | undefined {
   const { mail, service } = session;
-  const box = session.view((snapshot) => {
-    const { entry, header } = findMailbox(snapshot, mail, name, Right.read);
-    if (header.exists === 0) return undefined;
-    const shared = service.hub.open(entry.uniqueId, entry.mbox);
-    const selected = new SelectedMailbox(mail, shared, snapshot, entry, header, { readOnly, listVersion: 0 });
-    return storedRecent(session, snapshot, selected, header) < header.lastUid ? selected : undefined;
-  });
-  if (box === undefined) return undefined;
-  const { after } = await mail.ask("messages.claim-recent", { box: box.uniqueId });
-  return Math.max(after, box.shared.recentClaims.get(box.recentKey) ?? 0);
+  const { hub } = service;
+  const { entry, header, rights } = findMailbox(snapshot, mail, asked.name, Right.read);
+  const readOnly = asked.readOnly || (rights & CHANGES) === 0;
+  const shared = hub.open(entry.uniqueId, entry.mbox);
+  const options = { readOnly, listVersion: hub.listVersion };
+  const selected = new SelectedMailbox(mail, shared, snapshot, entry, header, options);
+  const after = recentAfter ?? storedRecent(session, snapshot, selected, header);
+  const claimed = recentAfter !== undefined && !readOnly;
+  if (!claimed && !readOnly && header.exists > 0 && after < header.lastUid) return selected;
+  hub.enter(shared, session);
+  session.selected = selected;
+  takeRecent(selected, after, claimed);
+  announce(session, snapshot, selected, entry, header);
+  return undefined;
 }
 
 /** The uid up to which messages are not \Recent any more, by the store and by claims of this process. */
@@ -123,7 +117,7 @@ function announce(
   tellQuota(session, snapshot, entry.name);
   numbered(out, selected.map.count, "EXISTS");
   numbered(out, selected.recentCount, "RECENT");
-  tellFlagTable(out, selected, snapshot);
+  tellFlagTable(out, selected, entry);
   const unseen = firstUnseen(snapshot, selected, header);
   if (unseen > 0) untagged(out, `OK [UNSEEN ${unseen}] Ok`);
   untagged(out, `OK [UIDVALIDITY ${header.uidValidity}] Ok`);

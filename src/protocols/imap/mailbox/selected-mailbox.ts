@@ -242,7 +242,7 @@ export class SelectedMailbox {
     const flagText = this.shared.flagText(header);
     if (flagText !== this.flagText) {
       this.flagText = flagText;
-      tellFlagTable(out, this, snapshot);
+      tellFlagTable(out, this, snapshot.entryByUniqueId(this.uniqueId));
     }
     const extra =
       seen === oldSeen ? none : normalRanges([...subtractRanges(seen, oldSeen), ...subtractRanges(oldSeen, seen)]);
@@ -443,10 +443,9 @@ function tellExpunges(out: ResponseWriter, before: UidMap, now: UidMap): void {
 const systemNames = ["\\Answered", "\\Flagged", "\\Draft", "\\Deleted", "\\Seen"] as const;
 
 /** FLAGS and PERMANENTFLAGS, as SELECT sends them, and again when a keyword is new. */
-export function tellFlagTable(out: ResponseWriter, selected: SelectedMailbox, snapshot: Snapshot): void {
+export function tellFlagTable(out: ResponseWriter, selected: SelectedMailbox, entry: ListEntry | undefined): void {
   const keywords = selected.flagText.names.filter((name) => name !== null);
   flagsLine(out, [...systemNames, ...keywords]);
-  const entry = snapshot.entryByUniqueId(selected.uniqueId);
   const rights = entry === undefined || selected.readOnly ? 0 : selected.mail.access.rights(entry.name, entry.acl);
   untagged(out, `OK [PERMANENTFLAGS (${permanentFlags(rights, keywords).join(" ")})] Ok`);
 }
