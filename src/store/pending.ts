@@ -4,20 +4,22 @@ import type { UniqueId } from "../formats/ids.ts";
 /** Where the octets of a pending file are when they are not in the row itself. Kept as JSON in column `source`. */
 export type PendingSource =
   /** COPY and MOVE: a hard link to another message's file; its cache record is copied along. */
-  | {
-      readonly link: {
-        readonly mbox: number;
-        readonly uniqueId: UniqueId;
-        readonly partition: string;
-        readonly uid: number;
-        readonly cacheOffset: number;
-        readonly cacheLength: number;
-        readonly cacheCrc: number;
-        readonly cacheGeneration: number;
-      };
-    }
+  | { readonly link: LinkSource }
   /** A large message that the worker has already written and synced: name below the partition's `stage./`, renamed into place. */
   | { readonly staged: string };
+
+/** Another message, as it was when the copy was committed. */
+export interface LinkSource {
+  /** Says the shard in which the message was. The mailbox may be in another one by now, under another number; its files are where they were. */
+  readonly mbox: number;
+  readonly uniqueId: UniqueId;
+  readonly partition: string;
+  readonly uid: number;
+  readonly cacheOffset: number;
+  readonly cacheLength: number;
+  readonly cacheCrc: number;
+  readonly cacheGeneration: number;
+}
 
 export interface PendingRow {
   readonly seq: number;

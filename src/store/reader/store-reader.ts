@@ -110,6 +110,12 @@ export class ShardsReader implements StoreView {
     return this.snapshot.shard(shard);
   }
 
+  /** The connection that `shard` reads with, in the same transaction. @throws ShardClosed */
+  database(shard: number): Database {
+    this.snapshot.shard(shard);
+    return this.opened[shard]!.db;
+  }
+
   /** Ends the transactions that `shard` began. */
   end(): void {
     if (this.begun.length === 0) return;

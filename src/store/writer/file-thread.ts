@@ -3,10 +3,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createLog } from "../../base/log.ts";
 import { openReader } from "../database.ts";
 import { FileWork, type Finished } from "./file-work.ts";
+import { foreignFiles, type ForeignFilesOptions } from "./foreign-files.ts";
 
-export interface FileThreadData {
+export interface FileThreadData extends ForeignFilesOptions {
   readonly databasePath: string;
-  readonly partitions: ReadonlyMap<string, string>;
   readonly ident: string;
 }
 
@@ -27,11 +27,11 @@ const RETRY_MILLISECONDS = 1_000;
 /** Doomed files may have to wait for their time: look again now and then. */
 const LOOK_AGAIN_MILLISECONDS = 5_000;
 
-const { databasePath, partitions, ident } = workerData as FileThreadData;
+const { databasePath, ident, ...store } = workerData as FileThreadData;
 const port = parentPort!;
 const log = createLog({ ident });
 const db = openReader(databasePath);
-const work = new FileWork(db, partitions, log);
+const work = new FileWork(db, store.partitions, log, foreignFiles(store));
 
 let timer: NodeJS.Timeout | undefined;
 let firstUnsynced = 0;

@@ -4,8 +4,11 @@ import { type FileWork, PENDING_AFTER, pendingFromRow } from "./file-work.ts";
 import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
 import type { Tx } from "./tx.ts";
 
-/** Finishes (or takes back) an intent of one kind; runs in a transaction that also removes the intent row. */
-export type IntentHandler = (tx: Tx, args: unknown) => void;
+/**
+ * Finishes (or takes back) an intent of one kind; runs in a transaction that also removes the intent row, unless the handler says "keep": what goes on
+ * with the help of another shard is not recovery's to finish.
+ */
+export type IntentHandler = (tx: Tx, args: unknown) => "keep" | void;
 
 /** Answers are kept for clients that come back; one that stays away longer has lost its sessions. */
 const REPLY_SECONDS = 86_400;
@@ -51,7 +54,7 @@ export function recover(
   for (const [id, kind, args] of db.all("SELECT id, kind, args FROM intent ORDER BY id")) {
     const handler = kind === HIDDEN_INTENT ? undoHidden : intents.get(kind as string);
     if (!handler) throw new Error(`intent "${kind as string}" has no handler: written by a newer version?`);
-    handler(tx, JSON.parse(args as string));
+    if (handler(tx, JSON.parse(args as string)) === "keep") continue;
     db.run("DELETE FROM intent WHERE id=?", id!);
     report.intents += 1;
   }

@@ -12,6 +12,7 @@ import { type Database, openReader, openWriter } from "../database.ts";
 import type { CheckpointInput, CheckpointOutput, CheckpointThreadData } from "./checkpoint-thread.ts";
 import type { FileThreadData, FileThreadInput, FileThreadOutput } from "./file-thread.ts";
 import { FileWork } from "./file-work.ts";
+import { foreignFiles } from "./foreign-files.ts";
 import { type Changes, GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
 import { databasePath } from "../shards.ts";
@@ -70,8 +71,9 @@ export class StoreWriter {
     const tx = new Tx(db, options);
     this.tx = tx;
     const reader = openReader(db.path);
-    const files = new FileWork(reader, options.partitions, options.log);
+    const files = new FileWork(reader, options.partitions, options.log, foreignFiles(options));
     this.recovery = recover(tx, files, options.intents, Date.now());
+    tx.guard?.markUp();
     if (options.threads) {
       files.close();
       reader.close();
@@ -184,9 +186,9 @@ export class StoreWriter {
   }
 
   private startThreads(): void {
-    const { ident, partitions } = this.options;
+    const { ident, directory, shard, shards, partitions } = this.options;
     const path = this.db.path;
-    const fileData: FileThreadData = { databasePath: path, partitions, ident };
+    const fileData: FileThreadData = { databasePath: path, directory, shard, shards, partitions, ident };
     this.fileThread = new Worker(new URL(import.meta.resolve("./file-thread.ts")), { workerData: fileData });
     this.fileThread.on("message", (message: FileThreadOutput) => this.fileMessage(message));
     this.fileThread.on("error", (error) => this.options.fatal(error));

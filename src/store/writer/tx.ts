@@ -24,6 +24,7 @@ import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQ
 import type { Snapshot } from "../reader/snapshot.ts";
 import { ShardsReader } from "../reader/store-reader.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
+import { ShardAway, ShardGuard } from "../shard-guard.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 import { OctetSlots } from "./octet-slots.ts";
@@ -94,6 +95,17 @@ export interface MailboxChange {
   lastUid: number;
 }
 
+/** Another shard, as one slice sees it. */
+export interface ForeignShard {
+  readonly shard: number;
+  readonly snapshot: Snapshot;
+  /** The same transaction, for what a snapshot has no question for. */
+  readonly db: Database;
+}
+
+/** Holds what is frozen. */
+const FROZEN = Symbol("frozen");
+
 /** Headers kept between groups. */
 const KEPT_WRITERS = 4096;
 
@@ -103,6 +115,8 @@ export class Tx implements WriterContext {
   /** Which shard this is, of how many. */
   readonly shard: number;
   readonly layout: ShardLayout;
+  /** With several shards. */
+  readonly guard: ShardGuard | undefined;
   /** Epoch seconds; set by the engine before each slice. */
   now = 0;
   /** Nanoseconds within the second. */
@@ -131,13 +145,16 @@ export class Tx implements WriterContext {
   private sliceNotes: unknown[] = [];
   private notes: unknown[] = [];
   private otherShards: ShardsReader | undefined;
+  private frozenTouched = false;
 
   constructor(db: Database, settings: StoreSettings) {
     this.db = db;
     this.settings = settings;
     this.shard = settings.shard ?? 0;
     this.layout = { shards: settings.shards ?? 1, deletedPrefix: settings.deletedPrefix };
+    this.guard = this.layout.shards > 1 ? new ShardGuard(dirname(db.path), this.shard, this.layout.shards) : undefined;
     this.slots = new OctetSlots(db);
+    this.loadFrozen();
     this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
     this.nextHeaderVersion = ((db.get("SELECT max(version) FROM header_due")![0] as number | null) ?? 0) + 1;
     this.nextDoomedSeq = ((db.get("SELECT max(seq) FROM doomed")![0] as number | null) ?? 0) + 1;
@@ -171,6 +188,7 @@ export class Tx implements WriterContext {
 
   /** Writes the entry; the mailbox's header file will follow. */
   putEntry(entry: ListEntry): void {
+    this.requireThawed(entry.mbox);
     writeEntry(this.db, entry);
     this.listTouched();
     if (entry.mbox !== undefined && !isTombstone(entry)) {
@@ -219,9 +237,31 @@ export class Tx implements WriterContext {
    * @throws ShardClosed
    */
   foreign(shard: number): Snapshot {
+    return this.others(shard).shard(shard);
+  }
+
+  /**
+   * As `foreign`, for taking messages or mailboxes over: what is read is durable, and until this transaction has ended no shard removes a file because
+   * nobody seems to need it (shard-guard.ts).
+   * @throws ShardClosed, ShardAway
+   */
+  takeFrom(shard: number): ForeignShard {
+    const reader = this.others(shard);
+    if (!this.guard) throw new Error("there is one shard only");
+    if (!this.guard.inside) {
+      // What was read before counts for nothing.
+      reader.end();
+      this.guard.enter();
+    }
+    const db = reader.database(shard);
+    // Asked between the opening and the first look: with our connection open, nothing can become visible any more that its writer has not made durable.
+    if (!this.guard.isUp(shard)) throw new ShardAway(`shard ${shard} has no writer now`);
+    return { shard, db, snapshot: reader.shard(shard) };
+  }
+
+  private others(shard: number): ShardsReader {
     if (shard === this.shard) throw new Error("a shard does not read itself from outside");
-    this.otherShards ??= new ShardsReader(dirname(this.db.path), this.layout, "asked");
-    return this.otherShards.shard(shard);
+    return (this.otherShards ??= new ShardsReader(dirname(this.db.path), this.layout, "asked"));
   }
 
   // ---- mailboxes ---------------------------------------------------------------------------------------------------
@@ -258,13 +298,19 @@ export class Tx implements WriterContext {
     return writer;
   }
 
-  /** Makes the header row of a new mailbox. The list entry is the caller's to write. */
-  createMailbox(input: NewMailbox): MailboxWriter {
+  /** The next mailbox number. */
+  newMbox(): number {
     const { shards } = this.layout;
     const stored = this.db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined;
     const mbox = stored ?? firstMbox(this.shard, shards);
     if (mbox > MAX_MBOX) throw new Error("no more mailbox numbers in this shard");
     this.db.run("INSERT OR REPLACE INTO meta(key, value) VALUES ('next_mbox', ?)", mbox + shards);
+    return mbox;
+  }
+
+  /** Makes the header row of a new mailbox. The list entry is the caller's to write. */
+  createMailbox(input: NewMailbox): MailboxWriter {
+    const mbox = this.newMbox();
     const header: MailboxHeader = {
       mbox,
       uniqueId: input.uniqueId,
@@ -348,6 +394,28 @@ export class Tx implements WriterContext {
 
   unlock(mbox: number): void {
     this.locked.delete(mbox);
+  }
+
+  /**
+   * Keeps everybody off mailboxes, over restarts, for as long as an intent row is there whose arguments name them: `{"frozen": [mbox, ...]}`. To be called
+   * with every change of such a row.
+   */
+  frozenChanged(): void {
+    this.frozenTouched = true;
+    this.loadFrozen();
+  }
+
+  /** @throws Busy when the mailbox is frozen */
+  requireThawed(mbox: number | undefined): void {
+    if (mbox !== undefined && this.locked.get(mbox) === FROZEN) throw new Busy(mbox);
+  }
+
+  private loadFrozen(): void {
+    for (const [mbox, holder] of this.locked) if (holder === FROZEN) this.locked.delete(mbox);
+    for (const [mbox] of this.db.all("SELECT value FROM intent, json_each(intent.args, '$.frozen')")) {
+      this.forgetMailbox(mbox as number);
+      this.locked.set(mbox as number, FROZEN);
+    }
   }
 
   /**
@@ -544,14 +612,17 @@ export class Tx implements WriterContext {
     this.owners.clear();
     this.quotaRoots.clear();
     this.namesOfMbox.clear();
+    if (this.frozenTouched) this.loadFrozen();
   }
 
   /** Forgets everything: the whole group was rolled back. */
   reset(): void {
     this.rollback();
     this.slots.groupFailed();
+    this.guard?.leave();
     this.writers.clear();
     this.locked.clear();
+    this.loadFrozen();
     this.changedBoxes.clear();
     this.listChanged = false;
     this.notes = [];
@@ -575,12 +646,14 @@ export class Tx implements WriterContext {
 
   /** Closes what was opened of other shards; the database is its owner's. */
   close(): void {
+    this.guard?.close();
     this.otherShards?.close();
     this.otherShards = undefined;
   }
 
   /** What to tell the workers after the commit. */
   takeChanges(): { mailboxes: MailboxChange[]; list: boolean; files: boolean; notes: unknown[] } {
+    this.guard?.leave();
     const { listChanged: list, filesWanted: files, notes } = this;
     const changes = { mailboxes: [...this.changedBoxes.values()], list, files, notes };
     this.filesWanted = false;
@@ -590,6 +663,7 @@ export class Tx implements WriterContext {
     }
     if (changes.mailboxes.length > 0) this.changedBoxes = new Map();
     this.listChanged = false;
+    this.frozenTouched = false;
     return changes;
   }
 

@@ -1,0 +1,120 @@
+/** Message files that belong to several shards: links to files whose octets another shard may still have to write, and files that others may still link to. */
+import type { UniqueId } from "../../formats/ids.ts";
+import { mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
+import { type Database, openReader } from "../database.ts";
+import type { LinkSource, PendingSource } from "../pending.ts";
+import { ShardGuard } from "../shard-guard.ts";
+import { databasePath, shardOfMbox } from "../shards.ts";
+
+/** Copies of copies that have no file yet. */
+const MAX_HOPS = 1_000;
+
+export interface ForeignFilesOptions {
+  /** `configdirectory/store`. */
+  readonly directory: string;
+  readonly shard: number;
+  readonly shards?: number | undefined;
+  readonly partitions: ReadonlyMap<string, string>;
+}
+
+/** undefined where there is one shard only. */
+export function foreignFiles({
+  directory,
+  shard,
+  shards = 1,
+  partitions,
+}: ForeignFilesOptions): ForeignFiles | undefined {
+  return shards > 1 ? new ForeignFiles({ directory, shard, shards, partitions }) : undefined;
+}
+
+/** A message's octets, or the names that a file with durable octets has; the first may go while somebody looks. */
+export type FoundOctets = { readonly octets: Uint8Array } | { readonly paths: readonly string[] };
+
+/** Files, and directories, that rows of table `pending` name as their sources. */
+export class NeededFiles {
+  private readonly names = new Set<string>();
+
+  add({ uniqueId, partition, uid }: LinkSource): void {
+    this.names.add(`${uniqueId} ${partition} ${uid}`).add(`${uniqueId} ${partition} 0`);
+  }
+
+  /** @param uid 0: anything in the directory */
+  has(uniqueId: UniqueId, partition: string, uid: number): boolean {
+    return this.names.has(`${uniqueId} ${partition} ${uid}`);
+  }
+}
+
+export class ForeignFiles {
+  private readonly options: Required<ForeignFilesOptions> & { readonly shards: number };
+  private readonly guard: ShardGuard;
+  private readonly readers = new Map<number, Database>();
+
+  constructor(options: Required<ForeignFilesOptions> & { readonly shards: number }) {
+    this.options = options;
+    this.guard = new ShardGuard(options.directory, options.shard, options.shards);
+  }
+
+  isForeign(link: LinkSource): boolean {
+    return shardOfMbox(link.mbox, this.options.shards) !== this.options.shard;
+  }
+
+  /**
+   * Where the octets of a link's source are. As long as its own shard has not made the file durable, they are what that shard's table `pending` has:
+   * a file there might be written anew, or be well only in the page cache.
+   */
+  find(source: LinkSource): FoundOctets {
+    let link = source;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const { mbox, uid, partition, uniqueId } = link;
+      const row = this.reader(shardOfMbox(mbox, this.options.shards)).get(
+        "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? AND partition=? ORDER BY seq DESC LIMIT 1",
+        mbox,
+        uid,
+        partition,
+      );
+      const content = row && row[1] !== null ? (JSON.parse(row[1] as string) as PendingSource) : undefined;
+      if (content && "link" in content) {
+        link = content.link;
+        continue;
+      }
+      if (!content && row && row[0] !== null) return { octets: row[0] as Uint8Array };
+      const path = messagePath(mailboxDirectory(this.root(partition), uniqueId), uid);
+      // A staged file loses its first name when the second one is durable.
+      return { paths: content ? [stagePath(this.root(partition), content.staged), path] : [path] };
+    }
+    throw new Error(`uid ${source.uid} of ${source.uniqueId} is a copy of a copy of itself`);
+  }
+
+  /** What other shards still need; undefined: it cannot be told now, and nothing may be removed. */
+  needed(): NeededFiles | undefined {
+    return this.guard.look(() => {
+      const needed = new NeededFiles();
+      for (let shard = 0; shard < this.options.shards; shard++) {
+        if (shard === this.options.shard) continue;
+        for (const [source] of this.reader(shard).all("SELECT source FROM pending WHERE source IS NOT NULL")) {
+          const content = JSON.parse(source as string) as PendingSource;
+          if ("link" in content) needed.add(content.link);
+        }
+      }
+      return needed;
+    });
+  }
+
+  close(): void {
+    this.guard.close();
+    for (const reader of this.readers.values()) reader.close();
+    this.readers.clear();
+  }
+
+  private reader(shard: number): Database {
+    let reader = this.readers.get(shard);
+    if (!reader) this.readers.set(shard, (reader = openReader(databasePath(this.options.directory, shard))));
+    return reader;
+  }
+
+  private root(partition: string): string {
+    const root = this.options.partitions.get(partition);
+    if (root === undefined) throw new Error(`partition-${partition} is not in the configuration, but has messages`);
+    return root;
+  }
+}
