@@ -1,4 +1,4 @@
-/** cyr_stored: the one writer of the store. Started by cyr_master before everything else; takes verbs over a Unix socket. */
+/** cyr_stored: the one writer of a shard of the store. Started by cyr_master before everything else; takes verbs over a Unix socket. */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
@@ -6,25 +6,38 @@ import { requireMailStore, type Config } from "../config/index.ts";
 import { type AuditNote, writerOptions, writerSocketPath } from "../ops/index.ts";
 import { tellReady } from "../server/master/tell-ready.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
-import { type Changes, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
+import { type Changes, ShardsError, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
 
 const name = "stored";
 
-function options(): { configFile: string | undefined } {
+const usage = "usage: cyr_stored [-C config-file] [-s shard]";
+
+function usageError(text: string): never {
+  console.error(`${text}\n${usage}`);
+  process.exit(exitCode.usage);
+}
+
+function options(): { configFile: string | undefined; shard: number } {
+  let values: { config?: string; shard?: string };
   try {
-    const { values } = parseArgs({ options: { config: { type: "string", short: "C" } } });
-    return { configFile: values.config };
+    const known = { config: { type: "string", short: "C" }, shard: { type: "string", short: "s" } } as const;
+    ({ values } = parseArgs({ options: known }));
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\nusage: cyr_stored [-C config-file]`);
-    process.exit(exitCode.usage);
+    return usageError(error instanceof Error ? error.message : String(error));
   }
+  const { config: configFile, shard = "0" } = values;
+  if (!/^\d{1,2}$/.test(shard)) usageError(`"${shard}" is no number of a shard`);
+  return { configFile, shard: Number(shard) };
 }
 
 async function main(): Promise<void> {
-  const { config, log } = startProgram(name, options().configFile);
+  const { configFile, shard } = options();
+  const { config, log: ownLog } = startProgram(name, configFile);
   requireMailStore(config);
+  if (shard >= config.store_shards) usageError(`there is no shard ${shard}: store_shards is ${config.store_shards}`);
+  const log = config.store_shards === 1 ? ownLog : withShard(ownLog, shard);
   let published: (changes: Changes) => void = () => {};
-  const writer = openStore(config, log, (changes) => {
+  const writer = openStore(config, shard, log, (changes) => {
     if (config.auditlog) writeAuditLines(log, changes.notes as readonly AuditNote[]);
     published(changes);
   });
@@ -37,6 +50,7 @@ async function main(): Promise<void> {
       settle: () => writer.settle(),
       status: () => ({
         pid: process.pid,
+        shard,
         recovery: writer.recovery,
         ...writer.engine.counts,
         memory: process.memoryUsage().rss,
@@ -46,7 +60,7 @@ async function main(): Promise<void> {
     config.mboxname_lockpath ?? join(config.configdirectory, "lock"),
   );
   published = (changes) => server.publish(changes);
-  await server.listen(writerSocketPath(config));
+  await server.listen(writerSocketPath(config, shard));
   const { pending, lost, intents } = writer.recovery;
   if (pending + intents + lost > 0) log.notice("store recovered", { pending, lost, intents });
   let ending = false;
@@ -64,14 +78,30 @@ async function main(): Promise<void> {
   process.on("SIGHUP", () => log.debug("SIGHUP ignored"));
 }
 
+/** Each line says which shard it is about. */
+function withShard(log: Log, shard: number): Log {
+  const tell =
+    (level: keyof Log): Log[keyof Log] =>
+    (message, fields) =>
+      log[level](message, { shard, ...fields });
+  return {
+    err: tell("err"),
+    warning: tell("warning"),
+    notice: tell("notice"),
+    info: tell("info"),
+    debug: tell("debug"),
+  };
+}
+
 function openStore(
   config: Config,
+  shard: number,
   log: Log,
   published: Parameters<typeof StoreWriter.open>[0]["published"],
 ): StoreWriter {
   try {
     return StoreWriter.open({
-      ...writerOptions(config, log, name),
+      ...writerOptions(config, log, name, shard),
       threads: true,
       published,
       // Its next start moves the log into the database and recovers; until then workers wait and ask again.
@@ -84,7 +114,8 @@ function openStore(
     const text = error instanceof Error ? error.message : String(error);
     log.err(`cannot open the store: ${text}`);
     console.error(`fatal error: cannot open the store: ${text}`);
-    process.exit(error instanceof WriterRunning ? exitCode.tempFail : exitCode.osErr);
+    const isConfig = error instanceof ShardsError;
+    process.exit(isConfig ? exitCode.config : error instanceof WriterRunning ? exitCode.tempFail : exitCode.osErr);
   }
 }
 

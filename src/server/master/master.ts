@@ -19,10 +19,10 @@ import { Daemons } from "./daemons.ts";
 import { EventRunner } from "./event-runner.ts";
 import { FatalError } from "./fatal.ts";
 import { tosOf } from "./listeners.ts";
-import type { LongRunning, LongRunningHost } from "./long-running.ts";
+import type { LongRunningHost } from "./long-running.ts";
 import { writeMetrics } from "./metrics-file.ts";
 import { Services } from "./services.ts";
-import { startWriter } from "./writer.ts";
+import { Writers } from "./writer.ts";
 
 export interface MasterSettings {
   readonly config: Config;
@@ -61,7 +61,7 @@ export class Master {
   readonly #events: EventRunner;
   /** START and EVENTS that run now. */
   readonly #shortLived = new Set<Child>();
-  #writer: LongRunning | undefined;
+  readonly #writers: Writers;
   #timers: NodeJS.Timeout[] = [];
   #stopping = false;
   #reloads: Promise<void> = Promise.resolve();
@@ -69,7 +69,7 @@ export class Master {
   #state: "starting" | "hung up while starting" | "running" = "starting";
 
   constructor(settings: MasterSettings) {
-    const { log, clock, places, backlog, config } = settings;
+    const { log, clock, places, backlog, config, imapdConf } = settings;
     this.#settings = settings;
     this.#log = log;
     this.#childOptions = { log, monotonic: () => clock.monotonic(), output: settings.output };
@@ -78,18 +78,14 @@ export class Master {
     const tos = tosOf(config.qosmarking);
     this.#services = new Services({ host: { ...host, watcher: this.#watcher, maxWorkers }, places, backlog, tos });
     this.#daemons = new Daemons(host satisfies LongRunningHost, places);
+    this.#writers = new Writers({ places, imapdConf, shards: Math.max(1, config.store_shards) }, host);
     this.#events = new EventRunner(clock, log, (entry) => void this.#runOnce("EVENT", entry));
   }
 
   /** From nothing to "ready for work". @throws FatalError; the caller then calls `stop` */
   async start(): Promise<void> {
-    const { places, imapdConf, clock, log } = this.#settings;
-    const host = { log, clock, childOptions: this.#childOptions };
     const first = this.#read("start");
-    await startWriter(places, imapdConf, host, (writer) => {
-      this.#writer = writer;
-      return !this.#stopping;
-    });
+    await this.#writers.start();
     await this.#runStart(first);
     if (this.#stopping) return;
     // Read again: a START entry may have changed it, and Cyrus reads the rest only now.
@@ -124,7 +120,7 @@ export class Master {
     return this.#reloads;
   }
 
-  /** Ends everything that was started: services first, the writer last. Bounded. */
+  /** Ends everything that was started: services first, the writers last. Bounded. */
   async stop(): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -138,7 +134,7 @@ export class Master {
     const children = [...this.#services.children, ...this.#daemons.giveUp(), ...this.#shortLived];
     await stopChildren(children, { graceMs: serviceMs, log: this.#log });
     await this.#daemons.stopWaited(waitDaemonMs);
-    await this.#writer?.stop(writerMs);
+    await this.#writers.stop(writerMs);
     this.#log.notice("All children have exited, closing down");
   }
 
