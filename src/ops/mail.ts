@@ -13,6 +13,7 @@ import {
   type ListEntry,
   MessageReader,
   openStore,
+  ShardClosed,
   type ShardLayout,
   shardOfMbox,
   shardOfName,
@@ -97,9 +98,17 @@ export class Mail {
     });
   }
 
-  /** Runs a synchronous step of a few milliseconds on one snapshot; nothing of it may be kept but plain values. */
+  /**
+   * Runs a synchronous step of a few milliseconds on one snapshot; nothing of it may be kept but plain values.
+   * @throws MailError storeUnavailable when a shard that is asked for cannot be opened
+   */
   view<T>(step: (snapshot: Snapshot) => T): T {
-    return this.store.view(step);
+    try {
+      return this.store.view(step);
+    } catch (error) {
+      if (error instanceof ShardClosed) throw new MailError("storeUnavailable", error.message);
+      throw error;
+    }
   }
 
   as(caller: Caller): CallerMail {

@@ -1,5 +1,12 @@
 /** All verbs, by name. */
-import type { IntentHandler, RefusalData, Tx, VerbFunction } from "../store/index.ts";
+import {
+  type IntentHandler,
+  type RefusalData,
+  ShardAway,
+  ShardClosed,
+  type Tx,
+  type VerbFunction,
+} from "../store/index.ts";
 import type { Caller } from "./acl/index.ts";
 import { MailError } from "./errors.ts";
 import { mailboxIntents, mailboxRules, mailboxVerbFunctions, type mailboxVerbs } from "./mailboxes/index.ts";
@@ -28,6 +35,7 @@ export interface Verbs extends Readonly<typeof messageVerbs>, Readonly<typeof ma
   readonly "mailboxes.autocreate": typeof mailboxVerbs.autocreate;
   readonly "mailboxes.create": typeof mailboxVerbs.create;
   readonly "mailboxes.delete": typeof mailboxVerbs.delete;
+  readonly "mailboxes.forget-user": typeof mailboxVerbs.forgetUser;
   readonly "mailboxes.rename": typeof mailboxVerbs.rename;
   readonly "mailboxes.set-special-use": typeof mailboxVerbs.setSpecialUse;
   readonly "mailboxes.subscribe": typeof mailboxVerbs.subscribe;
@@ -57,5 +65,8 @@ export function intentTable(rules: Rules): ReadonlyMap<string, IntentHandler> {
 
 /** A refusal as data; undefined for anything that is a bug. */
 export function refusalOf(thrown: unknown): RefusalData | undefined {
-  return thrown instanceof MailError ? { code: thrown.code, detail: thrown.detail } : undefined;
+  if (thrown instanceof MailError) return { code: thrown.code, detail: thrown.detail };
+  // The verb needs to know something of another shard.
+  if (thrown instanceof ShardClosed || thrown instanceof ShardAway) return { code: "storeUnavailable" };
+  return undefined;
 }

@@ -9,6 +9,7 @@ export { childRange, keyBefore, keyOf, LAST_KEY, type NameKey, nameOf, ownerOf }
 export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";
 export type { MailboxHeader } from "./mailbox-header.ts";
 export type { QuotaRow } from "./quota-row.ts";
+export { ShardClosed } from "./reader/sharded-snapshot.ts";
 export type { Snapshot } from "./reader/snapshot.ts";
 export { openStore, StoreReader, type StoreView } from "./reader/store-reader.ts";
 export { UidMap, UidMapBuilder } from "./reader/uid-map.ts";
@@ -27,6 +28,7 @@ export {
   databasePath,
   isAboveOwners,
   oneShard,
+  SHARED_SHARD,
   type ShardLayout,
   shardOfMbox,
   shardOfName,
@@ -46,4 +48,6 @@ export { beginHidden, showHidden } from "./writer/hidden.ts";
 export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";
 export type { IntentHandler, RecoveryReport } from "./writer/recovery.ts";
 export { StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
-export { Busy, type NewMailbox, type OwnerRow, type StoreSettings, Tx } from "./writer/tx.ts";
+export { Busy, type ForeignShard, type NewMailbox, type OwnerRow, type StoreSettings, Tx } from "./writer/tx.ts";
+export { ShardClosed } from "./reader/sharded-snapshot.ts";
+export { ShardAway } from "./shard-guard.ts";

@@ -15,16 +15,19 @@ export interface ShardLayout {
 
 export const oneShard: ShardLayout = { shards: 1, deletedPrefix: "DELETED" };
 
+/** The one that has the shared mailboxes. */
+export const SHARED_SHARD = 0;
+
 export function databasePath(directory: string, shard: number): string {
   return join(directory, `${shard}.db`);
 }
 
 /**
- * The shard of an owner: of a userid, or of what `ownerOf` says of a name, where a dot in the localpart is a "^". "" are the shared mailboxes, which are
- * in shard 0. FNV-1a over the characters, stirred (the last step of MurmurHash3), so that names that differ little do not end up together.
+ * The shard of an owner: of a userid, or of what `ownerOf` says of a name, where a dot in the localpart is a "^". "" are the shared
+ * mailboxes. FNV-1a over the characters, stirred (the last step of MurmurHash3), so that names that differ little do not end up together.
  */
 export function shardOfOwner(owner: string, shards: number): number {
-  if (shards === 1 || owner === "") return 0;
+  if (shards === 1 || owner === "") return SHARED_SHARD;
   let hash = 0x811c9dc5;
   for (let at = 0; at < owner.length; at++) {
     const code = owner.charCodeAt(at);

@@ -3,7 +3,7 @@
  * subscriptions, as the `autocreate_` options say.
  */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { addSubscription } from "../../store/index.ts";
+import { addSubscription, SHARED_SHARD, type Tx } from "../../store/index.ts";
 import { Access, type Caller, entryRights, parseAcl, parseRights, printAcl, Right, withEntry } from "../acl/index.ts";
 import { refuse } from "../errors.ts";
 import { inboxOf, isPossibleName, isValidNewName, Namespace, ownerOfName } from "../names/index.ts";
@@ -93,13 +93,18 @@ function subscribeShared({ tx, rules }: VerbContext, user: Caller, space: Namesp
   const access = new Access(user, rules.acl, rules.names);
   const identifiers = ["anyone", user.userId!, ...user.groups.map((group) => `group:${group}`)];
   const names = wanted.allSharedSubscribed
-    ? identifiers.flatMap((identifier) => tx.namesByRightsIdentifier(identifier))
+    ? identifiers.flatMap((identifier) => sharedNames(tx, identifier))
     : wanted.sharedSubscribed.flatMap((name) => sharedName(space, name) ?? []);
   for (const name of new Set(names)) {
-    const entry = tx.entry(name);
+    const entry = tx.entryAnywhere(name);
     const isShared = ownerOfName(name, rules.names.deletedPrefix) === undefined && space.groupOf(name) === "shared";
     if (entry && isShared && access.rights(name, entry.acl) & Right.lookup) addSubscription(tx.db, user.userId!, name);
   }
+}
+
+/** The names of others' mailboxes that may be among them are passed over. */
+function sharedNames(tx: Tx, identifier: string): MboxName[] {
+  return (tx.shard === SHARED_SHARD ? tx : tx.foreign(SHARED_SHARD)).namesByRightsIdentifier(identifier);
 }
 
 /** Shared mailboxes are named without a prefix. */

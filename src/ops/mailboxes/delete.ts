@@ -149,6 +149,7 @@ export function* deleteUser(context: VerbContext, inbox: MboxName, forGood: bool
   }
   if (root) removeOne(context, root, forGood);
   removeSubscriptionsOfUser(tx.db, owner);
+  // What other shards have of the user goes by itself: forget-user.ts.
   removeSeenOfUser(tx.db, owner);
   for (const quota of readQuotas(tx.db, inbox)) tx.removeQuota(quota.root);
   if (intent !== 0 && root?.mbox !== undefined) endTreeWork(tx, root.mbox, intent);

@@ -3,6 +3,7 @@ import type { IntentHandler, VerbFunction } from "../../store/index.ts";
 import { autocreate } from "./autocreate.ts";
 import { createMailbox } from "./create.ts";
 import { deleteMailbox, deleteUser } from "./delete.ts";
+import { forgetUser } from "./forget-user.ts";
 import { TREE_INTENT, type TreeWork } from "./intent.ts";
 import { renameMailbox, renameTree } from "./rename.ts";
 import type { MailboxRules } from "./rules.ts";
@@ -17,6 +18,7 @@ export const mailboxVerbs = {
   autocreate,
   create: createMailbox,
   delete: deleteMailbox,
+  forgetUser,
   rename: renameMailbox,
   setAcl,
   setSpecialUse,
@@ -33,6 +35,7 @@ export function mailboxVerbFunctions(rules: MailboxRules): Map<string, VerbFunct
   add(autocreate);
   add(createMailbox);
   add(deleteMailbox);
+  add(forgetUser);
   add(renameMailbox);
   add(setAcl);
   add(setSpecialUse);

@@ -1,6 +1,6 @@
 /** SETQUOTA: RFC 2087 §4.1, and the removal of a quota root, which no protocol offers. Administrators only. */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, keyOf, type QuotaRow, type Tx } from "../../store/index.ts";
+import { childRange, isAboveOwners, keyOf, type QuotaRow, type Tx } from "../../store/index.ts";
 import { readQuotas } from "../../store/quota-row.ts";
 import { refuse } from "../errors.ts";
 import { isPossibleName } from "../names/index.ts";
@@ -19,6 +19,8 @@ export const setQuota: MailboxVerb<SetQuotaArguments, void> = {
   run({ tx, access, audit }, { root, limits }) {
     if (!access.isAdminOf(root)) refuse("permissionDenied");
     if (!isPossibleName(root)) refuse("badName");
+    // Its mailboxes are in several databases, and no transaction counts them all.
+    if (tx.layout.shards > 1 && isAboveOwners(root, tx.layout.deletedPrefix)) refuse("notSupported");
     // While a tree is renamed in slices its roots are there under both names, and the old ones go.
     if (tx.entry(root)?.type.includes("z", 1)) refuse("mailboxReserved");
     const old = tx.quota(root);

@@ -14,7 +14,7 @@ export const subscribe: MailboxVerb<SubscribeArguments, void> = {
   name: "mailboxes.subscribe",
   run({ tx, access, caller, rules }, { name }) {
     const userId = caller.userId ?? refuse("permissionDenied");
-    const entry = tx.entry(name);
+    const entry = tx.entryAnywhere(name);
     const isVisible = entry !== undefined && (access.rights(name, entry.acl) & Right.lookup) !== 0;
     if (access.isHidden(name)) refuse("mailboxNonexistent");
     if (!isVisible && !(rules.allowAllSubscribe && isPossibleName(name))) refuse("mailboxNonexistent");

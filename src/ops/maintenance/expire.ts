@@ -132,7 +132,7 @@ export const removeStaleTombstones: Verb<{ readonly names: readonly MboxName[]; 
       requireAdmin(context);
       const { tx } = context;
       const stale = names.filter((name) => {
-        const entry = tx.anyEntry(name);
+        const entry = tx.isHere(name) ? tx.anyEntry(name) : undefined;
         return entry !== undefined && isTombstone(entry) && entry.mtime < before;
       });
       for (const name of stale) tx.removeEntry(name);

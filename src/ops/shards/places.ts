@@ -37,6 +37,7 @@ const places: { readonly [V in VerbName]: PlaceOf<V> } = {
   "mailboxes.autocreate": ({ userId }) => ({ user: userId }),
   "mailboxes.create": byName,
   "mailboxes.delete": byName,
+  "mailboxes.forget-user": everywhere,
   "mailboxes.rename": ({ from }) => ({ name: from }),
   "mailboxes.set-special-use": byName,
   "mailboxes.subscribe": byCaller,

@@ -1,6 +1,13 @@
 /** Verbs that bring back what the mailbox list and the tables beside it have lost. Nothing that is there is ever replaced. */
-import type { MboxName } from "../../../formats/ids.ts";
-import { type ListEntry, type MailboxHeader, type MessageBox, ownerOf } from "../../../store/index.ts";
+import type { MboxName, UniqueId } from "../../../formats/ids.ts";
+import {
+  type ListEntry,
+  type MailboxHeader,
+  type MessageBox,
+  ownerOf,
+  shardOfOwner,
+  type Tx,
+} from "../../../store/index.ts";
 import type { Value } from "../../../store/database.ts";
 import { readHeaderByUniqueId } from "../../../store/mailbox-header.ts";
 import { ancestorNames } from "../../names/index.ts";
@@ -76,7 +83,7 @@ export const restoreEntries: Verb<{ readonly entries: readonly ListEntry[] }, nu
     const { tx } = context;
     let count = 0;
     for (const entry of entries) {
-      if (entry.mbox !== undefined || tx.anyEntry(entry.name)) continue;
+      if (entry.mbox !== undefined || !tx.isHere(entry.name) || tx.anyEntry(entry.name)) continue;
       if (!entry.type.includes("d", 1) && tx.entryByUniqueId(entry.uniqueId)) continue;
       tx.putEntry(entry);
       count += 1;
@@ -92,7 +99,7 @@ export const restoreParents: Verb<{ readonly names: readonly MboxName[] }, MboxN
     requireAdmin(context);
     const { tx } = context;
     const made: MboxName[] = [];
-    for (const name of names) {
+    for (const name of names.filter((one) => tx.isHere(one))) {
       for (const parent of ancestorNames(name)) {
         if (tx.entry(parent) || parent === "user" || parent.endsWith("!user")) continue;
         tx.putEntry({
@@ -130,6 +137,7 @@ export const restoreOwners: Verb<{ readonly owners: readonly RestoredOwner[] }, 
     requireAdmin(context);
     const { tx } = context;
     for (const { name, modseq, uidValidity } of owners) {
+      if (shardOfOwner(name, tx.layout.shards) !== tx.shard) continue;
       const owner = tx.owner(name);
       owner.modseq = Math.max(owner.modseq, modseq);
       owner.uidValidity = Math.max(owner.uidValidity, uidValidity);
@@ -159,11 +167,19 @@ export const restoreRows: Verb<
     const sql = `INSERT OR IGNORE INTO ${table}(${columns.join(", ")}) VALUES (${columns.map(() => "?").join(",")})`;
     const statement = context.tx.db.prepare(sql);
     let count = 0;
-    for (const row of rows)
+    for (const row of rows.filter((one) => isRowHere(context.tx, wanted, one)))
       count += Number(statement.run(...columns.map((column) => storedValue(row[column]))).changes);
     return count;
   },
 };
+
+/** Subscriptions are beside their user's mailboxes, the others beside their mailbox; what belongs to no mailbox is in the first shard. */
+function isRowHere(tx: Tx, table: RestorableTable, row: Readonly<Record<string, unknown>>): boolean {
+  if (tx.layout.shards === 1) return true;
+  if (table === "subscriptions") return shardOfOwner(String(row["userid"]), tx.layout.shards) === tx.shard;
+  const uniqueId = row["uniqueid"] as UniqueId | "";
+  return uniqueId === "" ? tx.shard === 0 : readHeaderByUniqueId(tx.db, uniqueId) !== undefined;
+}
 
 function storedValue(value: unknown): Value {
   if (typeof value === "string" || typeof value === "number" || value === null) return value;
@@ -186,7 +202,7 @@ export const restoreQuotas: Verb<{ readonly quotas: readonly RestoredQuota[] }, 
     const { tx } = context;
     const made: MboxName[] = [];
     for (const { root, ...limits } of quotas) {
-      if (tx.quota(root)) continue;
+      if (!tx.isHere(root) || tx.quota(root)) continue;
       const above = tx.quotaRoot(root);
       const row = {
         root,
