@@ -8,18 +8,17 @@ import {
   Flag,
   type HotRow,
   type MessageBox,
-  readSeen,
   showHidden,
   SYSTEM_FLAGS,
 } from "../../store/index.ts";
 import { Right, type Rights } from "../acl/index.ts";
-import { refuse } from "../errors.ts";
 import { requireQuota } from "../quota/index.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { expungeSlice } from "./expunge.ts";
 import { namesOfUserBits, wantedUserBits } from "./flags.ts";
 import { flagMask, hasOwnSeenFlag, messageBox, presentEntry } from "./message-box.ts";
 import { changeSeen } from "./seen-state.ts";
+import { type CopySource, foreignSource, LocalSource } from "./copy-source.ts";
 import { normalRanges, parseUidRanges, rangesOfUids } from "./uid-ranges.ts";
 
 export interface CopyArgs {
@@ -27,6 +26,8 @@ export interface CopyArgs {
   readonly uids: readonly UidRange[];
   readonly to: UniqueId;
   readonly ignoreQuota?: boolean;
+  /** The shard of the source, where it is not the target's: the target's writer reads it there. */
+  readonly sourceShard?: number | undefined;
 }
 
 export interface CopyResult {
@@ -39,48 +40,59 @@ export interface CopyResult {
 }
 
 const SLICE_ROWS = 500;
+/** Of the source. */
+export const MOVE_RIGHTS = Right.read | Right.deleteMessage | Right.expunge;
 
 export const copy: Verb<CopyArgs, CopyResult> = {
   name: "messages.copy",
   run(context, args) {
-    const copying = prepare(context, args, Right.read);
+    const copying = prepareCopy(context, args, Right.read);
     const { uids, target } = copying;
-    if (uids.length === 0) return copying.result([]);
-    if (uids.length <= context.tx.slice(SLICE_ROWS)) {
-      const first = context.tx.mailbox(target.mbox).header.lastUid + 1;
-      uids.forEach((uid, n) => copying.copyOne(uid, first + n));
-      copying.finish();
-      return copying.result(uids, first);
-    }
-    return copyInSlices(context, copying);
+    if (uids.length === 0) return copying.result([], []);
+    if (uids.length <= context.tx.slice(SLICE_ROWS)) return copyNow(context, copying);
+    return copyInSlices(context, copying, context.tx.mailbox(target.mbox).header.lastUid + 1);
   },
 };
 
-function* copyInSlices(context: VerbContext, copying: Copying): Generator<void, CopyResult, void> {
+/** All of them in one slice. */
+export function copyNow({ tx }: VerbContext, copying: Copying): CopyResult {
+  const first = tx.mailbox(copying.target.mbox).header.lastUid + 1;
+  copying.uids.forEach((uid, n) => copying.copyOne(uid, first + n));
+  copying.finish();
+  return copying.result(
+    copying.uids,
+    copying.uids.map((_, n) => first + n),
+  );
+}
+
+function* copyInSlices(context: VerbContext, copying: Copying, first: number): Generator<void, CopyResult, void> {
   const { tx } = context;
   const { uids, target } = copying;
-  const first = tx.mailbox(target.mbox).header.lastUid + 1;
   const last = first + uids.length - 1;
   const sliceRows = tx.slice(SLICE_ROWS);
   const intent = beginHidden(tx, { mbox: target.mbox, first, last });
+  const copied: number[] = [];
+  const placed: number[] = [];
   for (let n = 0; n < uids.length; n++) {
     if (n > 0 && n % sliceRows === 0) {
       // The target is ours, so the source is not waited for: whoever holds it may be waiting for us.
       yield;
       copying.lookAgain();
     }
-    copying.copyOne(uids[n]!, first + n);
+    if (!copying.copyOne(uids[n]!, first + n)) continue;
+    copied.push(uids[n]!);
+    placed.push(first + n);
   }
   showHidden(tx, intent, target.mbox, last);
   copying.finish();
-  return copying.result(uids, first);
+  return copying.result(copied, placed);
 }
 
 export const move: Verb<CopyArgs, CopyResult> = {
   name: "messages.move",
   run(context, args) {
-    const copying = prepare(context, args, Right.read | Right.deleteMessage | Right.expunge);
-    if (copying.uids.length === 0) return copying.result([]);
+    const copying = prepareCopy(context, args, MOVE_RIGHTS);
+    if (copying.uids.length === 0) return copying.result([], []);
     return moveInSlices(context, copying);
   },
 };
@@ -110,33 +122,36 @@ function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, 
     for (const uid of live) moved.push(uid);
   }
   copying.finish();
-  return { ...copying.result(moved), target: rangesOfUids(placed) };
+  return copying.result(moved, placed);
 }
 
-function prepare(context: VerbContext, { from, uids, to, ignoreQuota }: CopyArgs, sourceRights: Rights): Copying {
+/** Checks everything, with the rights the caller needs on the source. */
+export function prepareCopy(context: VerbContext, args: CopyArgs, sourceRights: Rights): Copying {
   const { tx } = context;
-  const source = messageBox(context, from, sourceRights).box;
-  const { box: target, rights } = messageBox(context, to, Right.insert);
-  const writer = tx.mailbox(source.mbox);
-  const live: number[] = [];
-  writer.walkHot(normalRanges(uids), 1, Number.MAX_SAFE_INTEGER, (block, index) => {
-    if ((block.flags(index) & Flag.expunged) === 0 && block.uid(index) <= writer.header.lastUid)
-      live.push(block.uid(index));
-  });
+  const source = sourceOf(context, args, sourceRights);
+  const { box: target, rights } = messageBox(context, args.to, Right.insert);
+  const live = source.live(normalRanges(args.uids));
   const root = tx.quotaRoot(target.name);
-  const sameRoot = root === tx.quotaRoot(source.name) && sourceRights & Right.expunge;
-  if (root && !ignoreQuota && !sameRoot) {
+  const sameRoot = args.sourceShard === undefined && root === tx.quotaRoot(source.box.name);
+  if (root && !args.ignoreQuota && !(sameRoot && sourceRights & Right.expunge)) {
     let octets = 0;
-    for (const uid of live) octets += writer.coldRow(uid)?.sizeOctets ?? 0;
+    for (const uid of live) octets += source.coldRow(uid)?.sizeOctets ?? 0;
     requireQuota(tx.quota(root), { octets, messages: live.length });
   }
   return new Copying(context, source, target, rights, live);
 }
 
-class Copying {
+function sourceOf(context: VerbContext, { from, sourceShard }: CopyArgs, rights: Rights): CopySource {
+  if (sourceShard !== undefined) return foreignSource(context, sourceShard, from, rights);
+  const { box } = messageBox(context, from, rights);
+  context.tx.mailbox(box.mbox);
+  return new LocalSource(context, box);
+}
+
+export class Copying {
   readonly uids: readonly number[];
-  source: MessageBox;
   target: MessageBox;
+  private reading: CopySource;
   private readonly context: VerbContext;
   private readonly mask: number;
   private readonly keepsKeywords: boolean;
@@ -146,40 +161,45 @@ class Copying {
   private readonly seenInTarget: number[] = [];
   private readonly keywordBits = new Map<string, AppendFlags["user"]>();
 
-  constructor(context: VerbContext, source: MessageBox, target: MessageBox, rights: Rights, uids: readonly number[]) {
+  constructor(context: VerbContext, source: CopySource, target: MessageBox, rights: Rights, uids: readonly number[]) {
     this.context = context;
-    this.source = source;
+    this.reading = source;
     this.target = target;
     this.uids = uids;
     this.mask = flagMask(rights);
     this.keepsKeywords = (rights & Right.write) !== 0;
     const { tx, access, caller } = context;
-    this.sourceOwnSeen = hasOwnSeenFlag(access, source, tx.mailbox(source.mbox).header);
+    this.sourceOwnSeen = hasOwnSeenFlag(access, source.box, source.header);
     this.targetOwnSeen = hasOwnSeenFlag(access, target, tx.mailbox(target.mbox).header);
-    const seen = this.sourceOwnSeen || !caller.userId ? undefined : readSeen(tx.db, caller.userId, source.uniqueId);
-    const ranges = seen ? parseUidRanges(seen.uids) : [];
+    const ranges = this.sourceOwnSeen || !caller.userId ? [] : parseUidRanges(source.seen(caller.userId));
     this.seenInSource = new Set(uids.filter((uid) => ranges.some(({ first, last }) => uid >= first && uid <= last)));
+  }
+
+  get source(): MessageBox {
+    return this.reading.box;
   }
 
   /** Between slices mailboxes may have got another name or partition. @throws MailError mailboxNonexistent */
   lookAgain(): void {
-    this.source = presentEntry(this.context, this.source);
+    this.reading = this.reading.again();
     this.target = presentEntry(this.context, this.target);
   }
 
   isLive(uid: number): boolean {
-    const row = this.context.tx.mailbox(this.source.mbox).hotRow(uid);
+    const row = this.reading.hotRow(uid);
     return row !== undefined && (row.flags & Flag.expunged) === 0;
   }
 
-  copyOne(uid: number, targetUid: number): void {
+  /** False, and nothing done: the message has gone since, and its file may go with it. */
+  copyOne(uid: number, targetUid: number): boolean {
     const { tx } = this.context;
-    const reading = tx.peek(this.source.mbox) ?? refuse("mailboxNonexistent");
-    const hot = reading.hotRow(uid);
-    const cold = reading.coldRow(uid);
+    if (!this.reading.keepsFiles && !this.isLive(uid)) return false;
+    const hot = this.reading.hotRow(uid);
+    const cold = this.reading.coldRow(uid);
     if (!hot || !cold) throw new Error(`uid ${uid} of ${this.source.uniqueId} has no row`);
     const flags = this.flagsOf(hot, targetUid);
     copyMessage(tx, this.source, copied(cold), this.target, targetUid, flags);
+    return true;
   }
 
   /** Writes the caller's seen set of the target. */
@@ -187,13 +207,14 @@ class Copying {
     if (this.seenInTarget.length > 0) changeSeen(this.context, this.target, "add", rangesOfUids(this.seenInTarget));
   }
 
-  result(uids: readonly number[], first = 0): CopyResult {
+  /** @param uids copied, each with its uid in the target */
+  result(uids: readonly number[], placed: readonly number[]): CopyResult {
     const { tx } = this.context;
     return {
       uidValidity: tx.mailbox(this.target.mbox).header.uidValidity,
       source: rangesOfUids(uids),
-      target: uids.length === 0 ? [] : [{ first, last: first + uids.length - 1 }],
-      highestModseq: tx.peek(this.source.mbox)?.header.highestModseq ?? 0,
+      target: rangesOfUids(placed),
+      highestModseq: this.reading.highestModseq(),
     };
   }
 
@@ -214,7 +235,7 @@ class Copying {
     let mapped = this.keywordBits.get(key);
     if (!mapped) {
       const { tx } = this.context;
-      const names = namesOfUserBits(tx.peek(this.source.mbox)?.header.flagNames ?? [], bits);
+      const names = namesOfUserBits(this.reading.header.flagNames, bits);
       mapped = wantedUserBits(this.context, tx.mailbox(this.target.mbox), names);
       this.keywordBits.set(key, mapped);
     }
