@@ -9,7 +9,6 @@ export { childRange, keyBefore, keyOf, LAST_KEY, type NameKey, nameOf, ownerOf }
 export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";
 export type { MailboxHeader } from "./mailbox-header.ts";
 export type { QuotaRow } from "./quota-row.ts";
-export { ShardClosed } from "./reader/sharded-snapshot.ts";
 export type { Snapshot } from "./reader/snapshot.ts";
 export { openStore, StoreReader, type StoreView } from "./reader/store-reader.ts";
 export { UidMap, UidMapBuilder } from "./reader/uid-map.ts";
