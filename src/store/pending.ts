@@ -13,6 +13,7 @@ export interface LinkSource {
   /** Says the shard in which the message was. The mailbox may be in another one by now, under another number; its files are where they were. */
   readonly mbox: number;
   readonly uniqueId: UniqueId;
+  /** The place of its file then. */
   readonly partition: string;
   readonly uid: number;
   readonly cacheOffset: number;
@@ -21,13 +22,25 @@ export interface LinkSource {
   readonly cacheGeneration: number;
 }
 
+/**
+ * In a row with uid 0: a mailbox with a legacy directory got another name, another partition, or is going for good. Its message files leave this place,
+ * for the one that the row names. Files called for before it are in the old place, those after it in the new one.
+ */
+export interface MoveSource {
+  readonly moved: string;
+}
+
+export const isMove = (source: PendingSource | MoveSource | undefined): source is MoveSource =>
+  source !== undefined && "moved" in source;
+
 export interface PendingRow {
   readonly seq: number;
   readonly mbox: number;
   readonly uid: number;
   readonly uniqueId: UniqueId;
+  /** The place of the file (blobs/places.ts). */
   readonly partition: string;
-  readonly source: PendingSource | undefined;
+  readonly source: PendingSource | MoveSource | undefined;
   readonly sizeOctets: number;
   readonly guid: Uint8Array;
   readonly cacheOffset: number | undefined;

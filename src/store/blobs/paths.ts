@@ -4,6 +4,7 @@ import type { UniqueId } from "../../formats/ids.ts";
 
 /** The only form in which an identity may become part of a path. */
 const UNIQUEID = /^[A-Za-z0-9-]{2,64}$/;
+const MESSAGE_NAME = /^([1-9]\d{0,9})\.$/;
 const STAGE_NAME = /^[A-Za-z0-9-]{8,64}$/;
 
 /** @throws Error on an identity that is no plain word */
@@ -15,6 +16,12 @@ export function mailboxDirectory(partitionRoot: string, uniqueId: UniqueId): str
 /** Message file: decimal uid and a dot. */
 export function messagePath(directory: string, uid: number): string {
   return `${directory}/${uid}.`;
+}
+
+/** The uid of a message file's name; undefined: it is none. */
+export function messageUid(name: string): number | undefined {
+  const uid = Number(MESSAGE_NAME.exec(name)?.[1] ?? 0);
+  return uid > 0 && uid <= 0xffffffff ? uid : undefined;
 }
 
 export function cachePath(directory: string, generation: number): string {

@@ -62,6 +62,8 @@ export function rootNameOf(place: string): string {
   return end < 0 ? place : place.slice(0, end);
 }
 
+export const isArchive = (place: string): boolean => rootNameOf(place).endsWith(ARCHIVE);
+
 /** The legacy directory, below the root; undefined: the mailbox's own, by its identity. */
 export function directoryOf(place: string): string | undefined {
   const end = place.indexOf(":");

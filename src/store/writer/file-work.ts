@@ -3,34 +3,35 @@
  * reading connection; only after `sync` may the rows be deleted, which is the writer's business. All calls are synchronous: this runs in a thread of
  * its own, in recovery, or in a program that opened the store itself.
  */
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
-import { createHash } from "node:crypto";
+import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
-import { syncFilesystem } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
+import { BlobMissing, type BlobName, type BlobPlace } from "../blobs/blob-store.ts";
+import { FsBlobs } from "../blobs/fs-blobs.ts";
 import { writeHeaderFile } from "../blobs/header-file.ts";
-import { cachePath, mailboxDirectory, messagePath, stageDirectory, stagePath } from "../blobs/paths.ts";
+import type { LegacyHashing } from "../blobs/legacy-directory.ts";
+import { cachePath, mailboxDirectory } from "../blobs/paths.ts";
+import {
+  BlobPlace as BlobKind,
+  cacheRoot,
+  directoryOf,
+  hasLegacyDirectory,
+  headerRoot,
+  isArchive,
+  partitionOf,
+  placeOf,
+  rootPath,
+  type Roots,
+  withBlobPlace,
+} from "../blobs/places.ts";
 import type { Database, Value } from "../database.ts";
 import { blockId } from "../keys.ts";
-import { readEntryByUniqueId } from "../list-entry.ts";
+import { type ListEntry, readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
-import type { LinkSource, PendingRow, PendingSource } from "../pending.ts";
+import { isMove, type LinkSource, type MoveSource, type PendingRow, type PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
+import { COLD_SPAN, ColdBlock } from "../records/cold.ts";
 import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
 import type { ForeignFiles } from "./foreign-files.ts";
 
@@ -38,7 +39,6 @@ import type { ForeignFiles } from "./foreign-files.ts";
 const ROWS_AT_A_TIME = 128;
 /** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
 const DOOMED_AT_A_TIME = 20;
-const KNOWN_DIRECTORIES = 20_000;
 /** Looks for a message of another shard before it counts as gone. */
 const FOREIGN_ROUNDS = 3;
 
@@ -54,7 +54,7 @@ export function pendingFromRow(row: readonly Value[]): PendingRow {
     uid: row[2] as number,
     uniqueId: row[3] as UniqueId,
     partition: row[4] as string,
-    source: row[5] === null ? undefined : (JSON.parse(row[5] as string) as PendingSource),
+    source: row[5] === null ? undefined : (JSON.parse(row[5] as string) as PendingSource | MoveSource),
     sizeOctets: row[6] as number,
     guid: row[7] as Uint8Array,
     cacheOffset: row[8] === null ? undefined : (row[8] as number),
@@ -78,36 +78,34 @@ export interface HeaderVersion {
 }
 
 export class FileWork {
+  /** Message files. */
+  readonly blobs: FsBlobs;
   private readonly db: Database;
-  private readonly partitions: ReadonlyMap<string, string>;
+  private readonly partitions: Roots;
   private readonly log: Log;
   private readonly foreign: ForeignFiles | undefined;
-  private readonly roots = new Map<string, number>();
-  private readonly known = new Set<string>();
-  private readonly touched = new Set<string>();
+  private readonly hashing: LegacyHashing | undefined;
   private writtenSeq = 0;
   private syncedSeq = 0;
+  /** What has been carried out at least once: after a failed sync it is done again. */
+  private triedSeq = 0;
   private doomed: number[] = [];
   private headers: HeaderVersion[] = [];
   private readonly headersDone = new Map<number, number>();
   private readonly doomedDone = new Set<number>();
   private written = 0;
-  /** Names of staged files that have got their second name; they go when that one is durable. */
-  private staged: string[] = [];
 
   /**
-   * Opens a descriptor on every partition now: one opened later might miss a write-back error.
+   * @param partitions directories by name, with what belongs to partitions (blobs/places.ts)
    * @param foreign where the store has several shards; closed with this
    */
-  constructor(db: Database, partitions: ReadonlyMap<string, string>, log: Log, foreign?: ForeignFiles) {
+  constructor(db: Database, partitions: Roots, log: Log, foreign?: ForeignFiles, hashing?: LegacyHashing) {
     this.db = db;
     this.partitions = partitions;
     this.log = log;
     this.foreign = foreign;
-    for (const [name, root] of partitions) {
-      mkdirSync(root, { recursive: true, mode: 0o700 });
-      this.roots.set(name, openSync(root, constants.O_RDONLY | constants.O_DIRECTORY));
-    }
+    this.hashing = hashing;
+    this.blobs = new FsBlobs(partitions);
   }
 
   /** Files written and not yet synced. */
@@ -123,9 +121,14 @@ export class FileWork {
     const rows = this.db.all(PENDING_AFTER, this.writtenSeq, ROWS_AT_A_TIME);
     for (const row of rows) {
       const pending = pendingFromRow(row);
-      this.place(pending);
+      const isAgain = pending.seq <= this.triedSeq;
+      if (isMove(pending.source)) {
+        // A large one takes several turns, with syncs between them.
+        if (!this.moveSome(pending, pending.source, isAgain)) return true;
+      } else this.place(pending, isAgain);
       this.writeCache(pending);
       this.writtenSeq = pending.seq;
+      this.triedSeq = Math.max(this.triedSeq, pending.seq);
       this.written += 1;
     }
     const headers = this.writeHeaders();
@@ -139,11 +142,10 @@ export class FileWork {
    */
   sync(): Finished {
     try {
-      for (const partition of this.touched) syncFilesystem(this.rootOf(partition));
+      this.blobs.sync();
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
       this.written = 0;
-      this.staged = [];
       // Everything is done again, also what only removed names.
       this.headers = [];
       this.headersDone.clear();
@@ -151,9 +153,6 @@ export class FileWork {
       this.doomedDone.clear();
       throw error;
     }
-    for (const path of this.staged) unlinkIfThere(path);
-    this.staged = [];
-    this.touched.clear();
     this.syncedSeq = this.writtenSeq;
     this.written = 0;
     const { doomed, headers } = this;
@@ -162,63 +161,37 @@ export class FileWork {
     return { pendingSeq: this.syncedSeq, doomed, headers };
   }
 
-  /** Has the partition's filesystem written out at the next `sync`. */
-  touch(partition: string): void {
-    this.touched.add(partition);
-  }
-
-  /** Removes staged files last written before `before` (epoch milliseconds), which no worker will ask for any more. Nothing may be pending. */
-  sweepStaged(before: number): void {
-    for (const root of this.partitions.values()) {
-      const directory = stageDirectory(root);
-      for (const name of existsSync(directory) ? readdirSync(directory) : []) {
-        const path = `${directory}/${name}`;
-        if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before) unlinkIfThere(path);
-      }
-    }
-  }
-
   close(): void {
-    for (const fd of this.roots.values()) closeSync(fd);
-    this.roots.clear();
+    this.blobs.close();
     this.foreign?.close();
   }
 
   /**
-   * Writes one message file, whatever was there before. False, with a line in the log: its octets are nowhere, which is damage.
+   * Does what one row calls for, whatever was there before. False, with a line in the log: a message's octets are nowhere, which is damage.
+   * @param isAgain it may have been done before, and later rows as well
    * @throws Error of the filesystem
    */
-  place(pending: PendingRow): boolean {
+  place(pending: PendingRow, isAgain: boolean): boolean {
+    const { source } = pending;
+    if (isMove(source)) {
+      while (!this.moveSome(pending, source, isAgain));
+      return true;
+    }
     try {
-      this.writeFile(pending);
+      this.writeFile(pending, isAgain);
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || pending.octets) throw error;
+      if (!(error instanceof BlobMissing)) throw error;
     }
     // A link whose source has been removed since: it was removed because the link was durable.
-    if (this.holds(pending) || !this.isWanted(pending)) return true;
+    if (this.blobs.holds(blobOf(pending)) || !this.isWanted(pending)) return true;
     this.log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
     return false;
   }
 
-  /** Whether the message file has the right length and digest. Length alone proves nothing after a power cut. */
-  private holds(pending: PendingRow): boolean {
-    const path = messagePath(this.directory(pending.partition, pending.uniqueId), pending.uid);
-    if (sizeOf(path) !== pending.sizeOctets) return false;
-    const hash = createHash("sha1");
-    const piece = Buffer.allocUnsafe(Math.min(1 << 20, Math.max(1, pending.sizeOctets)));
-    const fd = openSync(path, constants.O_RDONLY);
-    try {
-      for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) hash.update(piece.subarray(0, read));
-    } finally {
-      closeSync(fd);
-    }
-    return hash.digest().equals(pending.guid);
-  }
-
   /** Whether the message is still there, and its mailbox on that partition. */
   private isWanted({ mbox, uid, uniqueId, partition }: PendingRow): boolean {
-    if (readEntryByUniqueId(this.db, uniqueId)?.partition !== partition) return false;
+    if (readEntryByUniqueId(this.db, uniqueId)?.partition !== partitionOf(partition)) return false;
     const block = this.hotBlock(mbox, uid);
     const index = block ? block.find(uid) : -1;
     return index >= 0 && (block!.flags(index) & Flag.expunged) === 0;
@@ -229,25 +202,69 @@ export class FileWork {
     return row && HotBlock.decode(row[0] as Uint8Array);
   }
 
-  private writeFile(pending: PendingRow): void {
-    const directory = this.directory(pending.partition, pending.uniqueId);
-    const target = messagePath(directory, pending.uid);
-    this.touched.add(pending.partition);
+  private writeFile(pending: PendingRow, isAgain: boolean): void {
     const { source, octets } = pending;
-    if (octets) this.inDirectory(directory, () => writeWhole(target, octets));
-    else if (source && "staged" in source) {
-      const from = stagePath(this.root(pending.partition), source.staged);
-      this.inDirectory(directory, () => linkStaged(from, target, pending.sizeOctets));
-      this.staged.push(from);
-    } else if (source) {
-      const { link } = source;
-      if (this.foreign?.isForeign(link)) {
-        this.inDirectory(directory, () => placeForeign(this.foreign!, link, target));
-        return;
-      }
-      const from = messagePath(this.directory(link.partition, link.uniqueId), link.uid);
-      this.inDirectory(directory, () => linkOrCopy(from, target));
+    if (octets) this.blobs.put(blobOf(pending), octets);
+    else if (source && "staged" in source) this.blobs.take(blobOf(pending), source.staged);
+    else if (source && "link" in source) {
+      if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blobOf(pending));
+      else this.placeLink(pending, source.link, isAgain);
     }
+  }
+
+  /** @throws BlobMissing */
+  private placeLink(pending: PendingRow, link: LinkSource, isAgain: boolean): void {
+    const blob = blobOf(pending);
+    const { uniqueId, uid } = link;
+    const isNamed = directoryOf(link.partition) !== undefined;
+    try {
+      this.blobs.link({ place: link.partition, uniqueId, uid }, blob);
+      // Done before, its source may have left a directory by name since, and another mailbox have come to it.
+      if (!isAgain || !isNamed || this.blobs.holds(blob)) return;
+    } catch (error) {
+      if (!(error instanceof BlobMissing) || !isAgain || !isNamed) throw error;
+    }
+    for (let at = link.partition; ; ) {
+      const next = this.movedTo(pending.seq, link.mbox, at);
+      if (next === undefined) throw new BlobMissing(`uid ${uid} of ${uniqueId} is not in ${at}`);
+      at = next;
+      try {
+        this.blobs.link({ place: at, uniqueId, uid }, blob);
+      } catch (error) {
+        if (!(error instanceof BlobMissing)) throw error;
+        continue;
+      }
+      if (this.blobs.holds(blob)) return;
+    }
+  }
+
+  /** Where a mailbox's messages went from that place after a pending row. */
+  private movedTo(seq: number, mbox: number, place: string): string | undefined {
+    const sql = "SELECT partition, source FROM pending WHERE mbox=? AND uid=0 AND seq>? ORDER BY seq";
+    for (const [to, text] of this.db.all(sql, mbox, seq)) {
+      const source = JSON.parse(text as string) as PendingSource | MoveSource;
+      if (!isMove(source) || source.moved !== withBlobPlace(place, BlobKind.spool)) continue;
+      return withBlobPlace(to as string, isArchive(place) ? BlobKind.archive : BlobKind.spool);
+    }
+    return undefined;
+  }
+
+  /** @returns false: more is left */
+  private moveSome({ uniqueId, mbox, partition }: PendingRow, { moved }: MoveSource, isAgain: boolean): boolean {
+    // Done before, another mailbox may have come to the directory since, whose files follow in later rows.
+    const accepts = isAgain ? (blob: BlobPlace): boolean => this.isMessageOf(mbox, blob) : undefined;
+    return this.blobs.moveMailbox(moved, partition, uniqueId, accepts);
+  }
+
+  /** Of a mailbox that is gone all rows are: whatever lies there may go to its end, since what came later is written again. */
+  private isMessageOf(mbox: number, blob: BlobPlace): boolean {
+    if (!readHeader(this.db, mbox)) return true;
+    const row = this.db.get("SELECT rows FROM cold WHERE id=?", blockId(mbox, blob.uid, COLD_SPAN));
+    const block = row && ColdBlock.decode(row[0] as Uint8Array);
+    const index = block ? block.find(blob.uid) : -1;
+    if (index < 0) return false;
+    const { guid, sizeOctets } = block!.row(index);
+    return this.blobs.holds({ ...blob, guid, sizeOctets });
   }
 
   private writeCache(pending: PendingRow): void {
@@ -255,7 +272,7 @@ export class FileWork {
     try {
       const record = pending.cache ?? this.readLinkedCache(pending);
       if (!record || record.length === 0) return;
-      const directory = this.directory(pending.partition, pending.uniqueId);
+      const directory = this.cacheDirectory(pending.partition, pending.uniqueId);
       const fd = openSync(cachePath(directory, pending.cacheGeneration), constants.O_WRONLY | constants.O_CREAT, 0o600);
       try {
         writeSync(fd, record, 0, record.length, pending.cacheOffset);
@@ -275,7 +292,7 @@ export class FileWork {
   private readLinkedCache({ source }: PendingRow): Uint8Array | undefined {
     if (!source || !("link" in source) || source.link.cacheLength === 0) return undefined;
     const { partition, uniqueId, cacheGeneration, cacheOffset, cacheLength, cacheCrc } = source.link;
-    const fd = openSync(cachePath(this.directory(partition, uniqueId), cacheGeneration), constants.O_RDONLY);
+    const fd = openSync(cachePath(this.cacheDirectory(partition, uniqueId), cacheGeneration), constants.O_RDONLY);
     try {
       const record = Buffer.allocUnsafe(cacheLength);
       const read = readSync(fd, record, 0, cacheLength, cacheOffset);
@@ -296,7 +313,8 @@ export class FileWork {
       const header = readHeader(this.db, mbox);
       const entry = header && readEntryByUniqueId(this.db, header.uniqueId);
       if (header && entry) {
-        writeHeaderFile(this.directory(entry.partition, header.uniqueId), {
+        const root = headerRoot(entry.partition);
+        writeHeaderFile(mailboxDirectory(rootPath(this.partitions, root), header.uniqueId), {
           version: 1,
           name: entry.name,
           uniqueId: header.uniqueId,
@@ -309,7 +327,7 @@ export class FileWork {
           options: header.options,
           createdModseq: entry.createdModseq,
         });
-        this.touched.add(entry.partition);
+        this.blobs.touch(root);
       }
       this.headersDone.set(mbox, version);
       this.headers.push({ mbox, version });
@@ -334,153 +352,81 @@ export class FileWork {
     let removed = 0;
     for (const [seq, uniqueId, partition, uid] of waiting) {
       if (needed?.has(uniqueId as UniqueId, partition as string, uid as number)) continue;
-      const directory = this.directory(partition as string, uniqueId as UniqueId);
+      const entry = readEntryByUniqueId(this.db, uniqueId as UniqueId);
+      // Files of a directory by name that the mailbox is about to leave are not where they will be.
+      if (entry && hasLegacyDirectory(entry) && this.isMoving(entry)) continue;
+      const doomed = { place: placeNow(entry, partition as string, this.hashing), uniqueId: uniqueId as UniqueId };
       if (uid === 0) {
-        const entry = readEntryByUniqueId(this.db, uniqueId as UniqueId);
-        // A mailbox that has come back to this partition since lives in it.
-        if (entry?.mbox !== undefined && entry.partition === partition) this.removeStrayFiles(directory, entry.mbox);
+        // A mailbox that has come back to this partition since lives in it: only files without a row go.
+        if (entry?.mbox !== undefined && entry.partition === partition) {
+          const { mbox } = entry;
+          this.blobs.removeMailbox(
+            doomed.place,
+            doomed.uniqueId,
+            (one) => (this.hotBlock(mbox, one)?.find(one) ?? -1) >= 0,
+          );
+        }
         // It may have gone to another shard since, which then has the row.
         else if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq!)) continue;
-        else rmSync(directory, { recursive: true, force: true });
-        this.known.delete(directory);
-      } else unlinkIfThere(messagePath(directory, uid as number));
+        else {
+          this.blobs.removeMailbox(doomed.place, doomed.uniqueId);
+          this.removeMetadata(partition as string, doomed.uniqueId);
+        }
+      } else this.blobs.remove({ ...doomed, uid: uid as number });
       this.doomedDone.add(seq as number);
       this.doomed.push(seq as number);
-      this.touched.add(partition as string);
       this.written += 1;
       removed += 1;
     }
     return removed;
   }
 
-  /** Files without a row: of messages that went while the mailbox was on another partition. */
-  private removeStrayFiles(directory: string, mbox: number): void {
-    const names = existsSync(directory) ? readdirSync(directory) : [];
-    for (const name of names) {
-      const uid = /^([1-9]\d*)\.$/.exec(name)?.[1];
-      if (uid === undefined) continue;
-      const block = this.hotBlock(mbox, Number(uid));
-      if (!block || block.find(Number(uid)) < 0) unlinkIfThere(messagePath(directory, Number(uid)));
+  private isMoving({ mbox }: ListEntry): boolean {
+    return this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=0 LIMIT 1", mbox ?? null) !== undefined;
+  }
+
+  /** Cache and header file, where they are not beside the messages. */
+  private removeMetadata(partition: string, uniqueId: UniqueId): void {
+    for (const root of [cacheRoot(partition), headerRoot(partition)]) {
+      if (!this.partitions.has(root)) continue;
+      rmSync(mailboxDirectory(rootPath(this.partitions, root), uniqueId), { recursive: true, force: true });
+      this.blobs.touch(root);
     }
   }
 
-  private inDirectory(directory: string, action: () => void): void {
-    if (!this.known.has(directory)) {
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      if (this.known.size > KNOWN_DIRECTORIES) this.known.clear();
-      this.known.add(directory);
-    }
-    try {
-      action();
-    } catch (error) {
-      this.known.delete(directory);
-      throw error;
-    }
-  }
-
-  private root(partition: string): string {
-    const root = this.partitions.get(partition);
-    if (root === undefined) throw new Error(`partition-${partition} is not in the configuration, but has messages`);
-    return root;
-  }
-
-  private rootOf(partition: string): number {
-    return this.roots.get(partition)!;
-  }
-
-  private directory(partition: string, uniqueId: UniqueId): string {
-    return mailboxDirectory(this.root(partition), uniqueId);
+  private cacheDirectory(place: string, uniqueId: UniqueId): string {
+    return mailboxDirectory(rootPath(this.partitions, cacheRoot(partitionOf(place))), uniqueId);
   }
 }
 
-/** Never writes into a file that is already there: it may be a link that other messages share. */
-function writeWhole(path: string, octets: Uint8Array): void {
-  const fd = createAnew(path);
-  try {
-    for (let at = 0; at < octets.length; ) at += writeSync(fd, octets, at, octets.length - at);
-  } finally {
-    closeSync(fd);
-  }
+/** Where what a row of `doomed` names is now, whatever the mailbox was called when the row was written. */
+function placeNow(entry: ListEntry | undefined, place: string, hashing: LegacyHashing | undefined): string {
+  const directory = entry?.partition === partitionOf(place) ? directoryOf(placeOf(entry, 0, hashing)) : undefined;
+  return directory === undefined ? place : `${place}:${directory}`;
 }
 
-function createAnew(path: string): number {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-  try {
-    return openSync(path, flags, 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    unlinkSync(path);
-    return openSync(path, flags, 0o600);
-  }
+function blobOf({ partition, uniqueId, uid, guid, sizeOctets }: PendingRow): BlobName {
+  return { place: partition, uniqueId, uid, guid, sizeOctets };
 }
 
 /** A link to a message of another shard, or its octets as long as that shard has to write them itself. */
-function placeForeign(foreign: ForeignFiles, link: LinkSource, target: string): void {
+function placeForeign(blobs: FsBlobs, foreign: ForeignFiles, link: LinkSource, blob: BlobName): void {
   for (let round = 1; ; round++) {
     const found = foreign.find(link);
     try {
       if ("octets" in found) {
-        writeWhole(target, found.octets);
+        blobs.put(blob, found.octets);
         return;
       }
       for (const [n, path] of found.paths.entries()) {
-        // An earlier try's name may be one that a failed sync has lost.
-        unlinkIfThere(target);
         if (n < found.paths.length - 1 && !existsSync(path)) continue;
-        linkOrCopy(path, target);
+        // An earlier try's name may be one that a failed sync has lost.
+        blobs.linkFile(path, blob, "anew");
         return;
       }
     } catch (error) {
       // Between the two looks its row may have gone and its file come.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || round === FOREIGN_ROUNDS) throw error;
+      if (!(error instanceof BlobMissing) || round === FOREIGN_ROUNDS) throw error;
     }
   }
-}
-
-/**
- * A second name, not a rename: a sync of `stage.` for another message would make the old name's end durable, but not the new directory, and a power cut
- * would leave neither.
- */
-function linkStaged(from: string, target: string, sizeOctets: number): void {
-  try {
-    linkOrCopy(from, target);
-  } catch (error) {
-    // After a crash between the removal of the staged name and that of the row the file is already in its place.
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || sizeOf(target) !== sizeOctets) throw error;
-  }
-}
-
-function linkOrCopy(from: string, target: string): void {
-  try {
-    linkSync(from, target);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") {
-      // Also the very same path: a mailbox that came back to its partition before its files had left.
-      if (isSameFile(from, target)) return;
-      // Of an earlier try, or of an earlier life of this uid that never was acknowledged.
-      unlinkSync(target);
-      linkOrCopy(from, target);
-    } else if (code === "EXDEV" || code === "EMLINK" || code === "EPERM") {
-      // Synced with everything else of the partition.
-      copyFileSync(from, target, constants.COPYFILE_EXCL);
-    } else throw error;
-  }
-}
-
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [statSync(one), statSync(other)];
-  return a.ino === b.ino && a.dev === b.dev;
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-function sizeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
 }

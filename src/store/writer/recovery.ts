@@ -41,10 +41,10 @@ export function recover(
       after = pending.seq;
       report.pending += 1;
       // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
-      if (!files.place(pending)) report.lost += 1;
+      if (!files.place(pending, true)) report.lost += 1;
     }
   }
-  for (const root of settings.partitions.keys()) files.touch(root);
+  for (const root of settings.partitions.keys()) files.blobs.touch(root);
   files.sync();
   tx.begin("recovery", nowMs);
   db.run("BEGIN IMMEDIATE");
@@ -63,7 +63,7 @@ export function recover(
   tx.flush();
   db.run("COMMIT");
   tx.takeChanges();
-  files.sweepStaged(nowMs - STAGED_MILLISECONDS);
+  files.blobs.sweepStaged(nowMs - STAGED_MILLISECONDS);
   return report;
 }
 
