@@ -1,15 +1,16 @@
-/** Delivery of arrived messages: one request to the writer for all recipients, whatever becomes of each. */
+/** Delivery of arrived messages: one request to a shard's writer for all its recipients, whatever becomes of each. */
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/config.ts";
 import type { MboxName, UniqueId, UserId } from "../../formats/ids.ts";
-import type { Snapshot } from "../../store/index.ts";
+import { shardOfMbox, type Snapshot } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { MailError, type MailErrorCode } from "../errors.ts";
 import type { CallerMail, Mail } from "../mail.ts";
-import type { Delivered, DeliverArgs, DeliverTarget } from "../messages/deliver.ts";
+import type { DeliverTarget } from "../messages/deliver.ts";
 import { noFlags } from "../messages/flags.ts";
 import { quotaExceeded } from "../quota/index.ts";
 import type { ArrivedMessage } from "./arriving-message.ts";
+import { deliverByShard, type ShardTarget } from "./by-shard.ts";
 import { Duplicates, duplicatesPath } from "./duplicates.ts";
 import {
   type AcceptedRecipient,
@@ -32,6 +33,7 @@ export type Outcome =
 interface Place {
   readonly name: MboxName;
   readonly box: UniqueId;
+  readonly shard: number;
   readonly partition: string;
   readonly needsPost: boolean;
   readonly quota: DeliverTarget["quota"];
@@ -109,7 +111,7 @@ export class Delivery {
     this.#duplicates?.close();
   }
 
-  /** A large message is in one partition: the others get copies, and a request each. */
+  /** A large message is in one partition, and one writer takes its file over: the others get copies, and a request each. */
   async #deliverStaged(
     poster: CallerMail,
     places: readonly (Place | Outcome)[],
@@ -119,21 +121,22 @@ export class Delivery {
     const outcomes: Outcome[] = places.map((place) =>
       "kind" in place ? place : { kind: "refused", code: "internalError" },
     );
-    const partitions = new Map<string, number[]>();
+    const requests = new Map<string, { readonly root: string; readonly members: number[] }>();
     for (const [n, place] of places.entries()) {
       if ("kind" in place) continue;
-      const members = partitions.get(place.partition);
-      if (members) members.push(n);
-      else partitions.set(place.partition, [n]);
+      const key = `${place.shard} ${place.partition}`;
+      const request = requests.get(key);
+      if (request) request.members.push(n);
+      else requests.set(key, { root: this.mail.partitionRoot(place.partition), members: [n] });
     }
-    const isFirst = ([partition]: [string, number[]]): boolean => this.mail.partitionRoot(partition) === staged.root;
     // The file itself goes last: it is what the copies are made from.
-    const order = [...partitions].sort((a, b) => Number(isFirst(a)) - Number(isFirst(b)));
+    const isBesideFile = ({ root }: { readonly root: string }): boolean => root === staged.root;
+    const order = [...requests.values()].sort((a, b) => Number(isBesideFile(a)) - Number(isBesideFile(b)));
     let isOurs = true;
     try {
-      for (const entry of order) {
-        const [partition, members] = entry;
-        const file = isFirst(entry) ? staged : await staged.copyTo(this.mail.partitionRoot(partition));
+      for (const [at, { root, members }] of order.entries()) {
+        const isLast = at === order.length - 1 && root === staged.root;
+        const file = isLast ? staged : await staged.copyTo(root);
         if (file === staged) isOurs = false;
         const args = { ...message.args, staged: file.name };
         const group = members.map((n) => places[n]!);
@@ -159,7 +162,7 @@ export class Delivery {
     args: ArrivedMessage["args"],
     attachments: readonly Uint8Array[],
   ): Promise<Outcome[]> {
-    const targets: DeliverTarget[] = [];
+    const targets: ShardTarget[] = [];
     /** For each recipient its target, or -1. */
     const numbers: number[] = [];
     /** Targets that take one copy only, by mailbox. */
@@ -169,7 +172,7 @@ export class Delivery {
         numbers.push(-1);
         continue;
       }
-      const { box, quota, needsPost, takesDuplicates } = place;
+      const { box, shard, quota, needsPost, takesDuplicates } = place;
       const isSingle = this.#duplicates !== undefined && !takesDuplicates;
       const earlier = isSingle ? single.get(box) : undefined;
       if (earlier !== undefined) {
@@ -178,9 +181,9 @@ export class Delivery {
       }
       if (isSingle) single.set(box, targets.length);
       numbers.push(targets.length);
-      targets.push({ box, flags: noFlags, quota, needsPost });
+      targets.push({ box, shard, flags: noFlags, quota, needsPost });
     }
-    const delivered = targets.length === 0 ? [] : await deliverAll(poster, { message: args, targets }, attachments);
+    const delivered = await deliverByShard(poster, args, targets, attachments);
     const seconds = Math.floor(Date.now() / 1_000);
     const logged = new Set<number>();
     return places.map((place, n): Outcome => {
@@ -259,6 +262,7 @@ export class Delivery {
     return {
       name,
       box: entry.uniqueId,
+      shard: shardOfMbox(entry.mbox, this.mail.layout.shards),
       partition: entry.partition,
       needsPost,
       quota: ignoreQuota ? "ignore" : this.rules.strictQuota ? "strict" : "lenient",
@@ -269,21 +273,6 @@ export class Delivery {
 
   #logDuplicate(box: UniqueId, { id, date }: ArrivedMessage): void {
     this.#log.info(`dupelim: eliminated duplicate message to ${box} id ${id} date ${date} (delivery)`);
-  }
-}
-
-/** A refusal of the request as a whole is one of each recipient. */
-async function deliverAll(
-  poster: CallerMail,
-  args: DeliverArgs,
-  attachments: readonly Uint8Array[],
-): Promise<readonly Delivered[]> {
-  try {
-    return await poster.ask("messages.deliver", args, attachments);
-  } catch (error) {
-    if (!(error instanceof MailError)) throw error;
-    const { code, detail } = error;
-    return args.targets.map(() => ({ refused: code, detail }));
   }
 }
 
