@@ -14,13 +14,13 @@ const usage = `usage: cyr_cyrusdb [-C <altconfig>] -c [-F]
   -r  recover: checks the databases, removes reserved mailboxes
   -x  keeps reserved mailboxes
   -c  checkpoint: writes db.backup1, the last one becomes db.backup2
-  -F  with -c: also a whole copy of the database`;
+  -F  with -c: also a whole copy of each database`;
 /** exit(-1), as ever. */
 const usageExit = 255;
 
 async function recover(tools: Tools, config: Config, log: Log, keepReserved: boolean): Promise<number> {
   log.notice("recovering cyrus databases");
-  const problems = checkStore(tools.reader.db);
+  const problems = tools.reader.dbs.flatMap((db) => checkStore(db));
   for (const problem of problems) {
     log.err(`DBERROR: ${problem}`);
     console.error(`cyr_cyrusdb: ${problem}`);
@@ -45,7 +45,10 @@ async function checkpoint(tools: Tools, config: Config, log: Log, isWhole: boole
     return exitCode.ok;
   }
   log.info("checkpoint written", { mailboxes: counts.mailboxes, changed: counts.changed, octets: counts.rowOctets });
-  if (isWhole) await copyDatabase(tools.reader.db, join(config.configdirectory, "db.backup1", "store.db"));
+  for (const [shard, db] of isWhole ? tools.reader.dbs.entries() : []) {
+    const file = shard === 0 ? "store.db" : `store-${shard}.db`;
+    await copyDatabase(db, join(config.configdirectory, "db.backup1", file));
+  }
   log.notice("done checkpointing cyrus databases");
   return exitCode.ok;
 }

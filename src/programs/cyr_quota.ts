@@ -42,7 +42,7 @@ async function fix(tools: Tools, quotas: readonly QuotaRow[], onlyReport: boolea
   const changed = new Map<MboxName, QuotaUsed>();
   for (const quota of quotas) {
     // Looked at from here first; what differs is counted again by the writer, which nobody can overtake.
-    const counted = countedUse(tools.reader.db, quota.root);
+    const counted = countedUse(tools.reader.dbOfName(quota.root), quota.root);
     if (isSameUse(quota, counted)) continue;
     let before: QuotaUsed = quota;
     let after = counted;

@@ -172,7 +172,7 @@ async function reconstruct(run: Run): Promise<void> {
 
 async function checkQuota({ tools, options, log }: Run, root: MboxName): Promise<void> {
   const [quota] = tools.reader.quotas(root);
-  if (quota?.root !== root || isSameUse(quota, countedUse(tools.reader.db, root))) return;
+  if (quota?.root !== root || isSameUse(quota, countedUse(tools.reader.dbOfName(root), root))) return;
   if (options.dryRun) {
     console.log(`${tools.external(root)} quota use is wrong`);
     return;

@@ -1,5 +1,6 @@
 /** What cyr_expire does, step by step. One mailbox after the other, so that a run over a large server is never in anybody's way. */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
+import type { Database } from "../../store/database.ts";
 import { isTombstone, keyOf, type ListEntry } from "../../store/index.ts";
 import { MailError } from "../errors.ts";
 import { ancestorNames, deletedAt, isDeletedName } from "../names/index.ts";
@@ -67,7 +68,7 @@ async function expireMailbox(
   counts.mailboxes += 1;
   counts.messages += header.exists + header.expunged;
   if (expire !== undefined && !noExpire && !ignoreAnnotations) {
-    const seconds = annotatedDuration(reader.db, entry, "/vendor/cmu/cyrus-imapd/expire");
+    const seconds = annotatedDuration(reader.dbOfName(entry.name), entry, "/vendor/cmu/cyrus-imapd/expire");
     if (seconds !== undefined && seconds > 0 && header.exists > 0) {
       counts.expired += await writer.ask("maintenance.expire-messages", { box, before: now - seconds });
     }
@@ -81,7 +82,7 @@ async function expireMailbox(
 }
 
 /** The shared value of an annotation of the mailbox or the nearest one above it, as a duration. */
-function annotatedDuration(db: Tools["reader"]["db"], entry: ListEntry, annotation: string): number | undefined {
+function annotatedDuration(db: Database, entry: ListEntry, annotation: string): number | undefined {
   const sql = "SELECT value FROM annotation WHERE uniqueid=? AND uid=0 AND entry=? AND userid=''";
   for (const uniqueId of uniqueIdsUpwards(db, entry)) {
     const row = db.get(sql, uniqueId, annotation);
@@ -95,7 +96,7 @@ function annotatedDuration(db: Tools["reader"]["db"], entry: ListEntry, annotati
   return undefined;
 }
 
-function* uniqueIdsUpwards(db: Tools["reader"]["db"], entry: ListEntry): Generator<UniqueId, void, void> {
+function* uniqueIdsUpwards(db: Database, entry: ListEntry): Generator<UniqueId, void, void> {
   yield entry.uniqueId;
   if (!db.get("SELECT 1 FROM annotation WHERE uid=0 LIMIT 1")) return;
   for (const name of ancestorNames(entry.name).reverse()) {
@@ -113,7 +114,9 @@ export async function removeDeletedMailboxes(tools: Tools, seconds: number, opti
     if (options.stop()) break;
     const at = deletedAt(entry.name, deletedPrefix);
     if (at === undefined || !isSelected(entry.name, options.top, deletedPrefix)) continue;
-    const own = options.ignoreAnnotations ? undefined : annotatedDuration(tools.reader.db, entry, annotation);
+    const own = options.ignoreAnnotations
+      ? undefined
+      : annotatedDuration(tools.reader.dbOfName(entry.name), entry, annotation);
     if (own === 0 || at > options.now - (own ?? seconds)) continue;
     try {
       if (await tools.writer.ask("maintenance.remove-deleted", { name: entry.name })) count += 1;

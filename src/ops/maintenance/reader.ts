@@ -1,9 +1,8 @@
 /**
- * Reading for administration programs: whole tables in steps, rows as they are stored. A connection of its own, beside the one of `Mail`; each call is one
+ * Reading for administration programs: whole tables in steps, rows as they are stored. Connections of its own, beside those of `Mail`; each call is one
  * short read, so that a walk over everything never holds a snapshot open.
  */
-import { join } from "node:path";
-import type { MboxName } from "../../formats/ids.ts";
+import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { Config } from "../../config/index.ts";
 import {
   childRange,
@@ -14,37 +13,70 @@ import {
   type MailboxHeader,
   type MessageBox,
   type QuotaRow,
+  type ShardLayout,
+  shardOfMbox,
+  shardOfName,
+  type Snapshot,
 } from "../../store/index.ts";
 import { type Database, openReader } from "../../store/database.ts";
-import { readEntries, readEntry } from "../../store/list-entry.ts";
-import { readHeader } from "../../store/mailbox-header.ts";
-import { readQuotas } from "../../store/quota-row.ts";
+import { ShardedSnapshot } from "../../store/reader/sharded-snapshot.ts";
+import { ShardSnapshot } from "../../store/reader/snapshot.ts";
+import { layoutOf, storeDirectory } from "../mail.ts";
 
 const ENTRIES_AT_A_TIME = 500;
 /** Behind every key: names are of octets below 0x7f. */
 export const AFTER_ALL_KEYS = "\x7f";
 
 export class MaintenanceReader {
-  readonly db: Database;
+  /** One for each shard. */
+  readonly dbs: readonly Database[];
+  private readonly layout: ShardLayout;
+  /** Of no one moment: each question is a read of its own. */
+  private readonly rows: Snapshot;
 
-  /** @throws Error when there is no database */
+  /** @throws Error when a database cannot be opened */
   constructor(config: Config) {
-    this.db = openReader(databasePath(join(config.configdirectory, "store"), 0));
+    this.layout = layoutOf(config);
+    const dbs: Database[] = [];
+    try {
+      for (let shard = 0; shard < this.layout.shards; shard++) {
+        dbs.push(openReader(databasePath(storeDirectory(config), shard)));
+      }
+    } catch (error) {
+      for (const db of dbs) db.close();
+      throw error;
+    }
+    this.dbs = dbs;
+    const parts = dbs.map((db) => new ShardSnapshot(db));
+    this.rows = parts.length === 1 ? parts[0]! : new ShardedSnapshot(this.layout, (shard) => parts[shard]!);
+  }
+
+  /** The database that has a mailbox's rows. */
+  dbOfMbox(mbox: number): Database {
+    return this.dbs[shardOfMbox(mbox, this.layout.shards)]!;
+  }
+
+  /** The database that has what hangs on a name. */
+  dbOfName(name: MboxName): Database {
+    return this.dbs[shardOfName(name, this.layout)]!;
   }
 
   entry(name: MboxName): ListEntry | undefined {
-    const entry = readEntry(this.db, name);
-    return entry && !isTombstone(entry) ? entry : undefined;
+    return this.rows.entry(name);
+  }
+
+  entryByUniqueId(uniqueId: UniqueId): ListEntry | undefined {
+    return this.rows.entryByUniqueId(uniqueId);
   }
 
   header(mbox: number): MailboxHeader | undefined {
-    return readHeader(this.db, mbox);
+    return this.rows.header(mbox);
   }
 
   /** Every entry in name order, tombstones included. The list may change meanwhile: each step reads it as it is then. */
   *allEntries(after = "", to = AFTER_ALL_KEYS): Generator<ListEntry, void, void> {
     for (let from = after; ; ) {
-      const entries = readEntries(this.db, from, to, ENTRIES_AT_A_TIME);
+      const entries = this.rows.entries(from, to, ENTRIES_AT_A_TIME);
       yield* entries;
       if (entries.length < ENTRIES_AT_A_TIME) return;
       from = keyOf(entries.at(-1)!.name);
@@ -64,11 +96,11 @@ export class MaintenanceReader {
   }
 
   quotas(prefix: MboxName | ""): QuotaRow[] {
-    return readQuotas(this.db, prefix);
+    return this.rows.quotas(prefix);
   }
 
   close(): void {
-    this.db.close();
+    for (const db of this.dbs) db.close();
   }
 }
 

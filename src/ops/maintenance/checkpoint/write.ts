@@ -17,7 +17,7 @@ import {
 import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { syncFilesystem, tryFlock } from "../../../base/native/index.ts";
-import { isTombstone, type ListEntry, type MailboxHeader } from "../../../store/index.ts";
+import { isTombstone, type ListEntry, type MailboxHeader, shardOfMbox } from "../../../store/index.ts";
 import type { Database, Value } from "../../../store/database.ts";
 import { blockFirstUid, blockId } from "../../../store/keys.ts";
 import { COLD_SPAN } from "../../../store/records/cold.ts";
@@ -74,27 +74,31 @@ async function writeGeneration(reader: MaintenanceReader, configDirectory: strin
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   let before = CheckpointReader.newest(configDirectory);
-  if (before && !isSameDatabase(reader.db, before)) {
+  if (before && !areSameDatabases(reader, before)) {
     keep(configDirectory, before);
     before = undefined;
   }
   const counts: CheckpointCounts = { mailboxes: 0, changed: 0, rowOctets: 0 };
   const doomed = await writeMailboxes(reader, configDirectory, directory, before, counts);
-  const { db } = reader;
-  writeTable(db, join(directory, "quotas"), "quota", "root");
-  writeTable(db, join(directory, "annotations"), "annotation", "uniqueid, uid, entry, userid");
-  writeTable(db, join(directory, "subscriptions"), "sub", "userid, name");
-  writeTable(db, join(directory, "seen"), "seen", "userid, uniqueid");
-  writeTable(db, join(directory, "owners"), "owner", "id");
+  const { dbs } = reader;
+  writeTable(dbs, join(directory, "quotas"), "quota", "root");
+  writeTable(dbs, join(directory, "annotations"), "annotation", "uniqueid, uid, entry, userid");
+  writeTable(dbs, join(directory, "subscriptions"), "sub", "userid, name");
+  writeTable(dbs, join(directory, "seen"), "seen", "userid, uniqueid");
+  writeTable(dbs, join(directory, "owners"), "owner", "id");
   rotate(configDirectory);
   for (const file of doomed) unlinkIfThere(rowsPath(configDirectory, file));
   return counts;
 }
 
 /** Numbers of mailboxes are never given out twice: a database that has not got as far as the checkpoint is another one, begun after a loss. */
-function isSameDatabase(db: Database, before: CheckpointReader): boolean {
-  const next = (db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined) ?? 1;
-  for (const { header } of before.mailboxes()) if (header && header.mbox >= next) return false;
+function areSameDatabases({ dbs }: MaintenanceReader, before: CheckpointReader): boolean {
+  const next = dbs.map(
+    (db) => (db.get("SELECT value FROM meta WHERE key='next_mbox'")?.[0] as number | undefined) ?? 1,
+  );
+  for (const { header } of before.mailboxes()) {
+    if (header && header.mbox >= next[shardOfMbox(header.mbox, dbs.length)]!) return false;
+  }
   return true;
 }
 
@@ -125,7 +129,7 @@ async function writeMailboxes(
     }
     const last = old.files.get(entry.uniqueId);
     old.files.delete(entry.uniqueId);
-    const rows = writeRows(reader.db, configDirectory, entry, header, last, counts);
+    const rows = writeRows(reader.dbOfMbox(header.mbox), configDirectory, entry, header, last, counts);
     if (last && rows.files[0] !== last.files[0]) gone.push(...last.files);
     out.line({ entry, header, rows } satisfies MailboxLine);
     if (counts.mailboxes % 50 === 0) await nextTurn();
@@ -222,12 +226,14 @@ function walkBlocks(
   }
 }
 
-/** A table as lines of JSON arrays, columns in table order; octets as {"b64": TEXT}. */
-function writeTable(db: Database, path: string, table: string, order: string): void {
+/** A table, shard after shard, as lines of JSON arrays, columns in table order; octets as {"b64": TEXT}. */
+function writeTable(dbs: readonly Database[], path: string, table: string, order: string): void {
   const out = new TextFile(path);
-  out.line(db.all(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name));
-  const rows = db.prepare(`SELECT * FROM ${table} ORDER BY ${order}`).iterate() as Iterable<unknown>;
-  for (const row of rows) out.line((row as Value[]).map(plain));
+  out.line(dbs[0]!.all(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name));
+  for (const db of dbs) {
+    const rows = db.prepare(`SELECT * FROM ${table} ORDER BY ${order}`).iterate() as Iterable<unknown>;
+    for (const row of rows) out.line((row as Value[]).map(plain));
+  }
   out.close();
 }
 

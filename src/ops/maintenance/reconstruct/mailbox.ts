@@ -19,6 +19,7 @@ import {
   readHeaderFile,
 } from "../../../store/index.ts";
 import { unlinkSync } from "node:fs";
+import type { Database } from "../../../store/database.ts";
 import { blockFirstUid, blockId } from "../../../store/keys.ts";
 import { readEntryByUniqueId } from "../../../store/list-entry.ts";
 import { readHeader } from "../../../store/mailbox-header.ts";
@@ -56,6 +57,8 @@ const REQUESTS_TO_SETTLE = 20;
 export class MailboxCheck {
   private readonly tools: Tools;
   private readonly box: MessageBox;
+  /** Of the shard that has it. */
+  private readonly db: Database;
   private readonly options: ReconstructOptions;
   private readonly say: (problem: string) => void;
   private readonly savedRows: SavedRowsOf;
@@ -85,7 +88,8 @@ export class MailboxCheck {
     this.savedRows = savedRows;
     this.say = say;
     this.directory = readDirectory(tools.mail.partitionRoot(box.partition), box.uniqueId);
-    this.header = readHeader(tools.reader.db, box.mbox)!;
+    this.db = tools.reader.dbOfMbox(box.mbox);
+    this.header = readHeader(this.db, box.mbox)!;
   }
 
   /** @param allLost the mailbox was just found again: all of its files are messages under the uid they are named by */
@@ -112,7 +116,7 @@ export class MailboxCheck {
 
   /** False: a dry run that can see no further. */
   private async salvage(): Promise<boolean> {
-    const blocks = damagedBlocks(this.tools.reader.db, this.box.mbox);
+    const blocks = damagedBlocks(this.db, this.box.mbox);
     if (blocks.length === 0) return true;
     for (const place of blocks) {
       const { first, last } = rangeOf(place);
@@ -129,7 +133,7 @@ export class MailboxCheck {
   private async checkCacheFile(): Promise<void> {
     const { cacheGeneration, cacheEnd } = this.header;
     if (cacheEnd === 0 || this.directory.caches.has(cacheGeneration)) return;
-    if (this.tools.reader.db.get("SELECT 1 FROM pending WHERE mbox=? LIMIT 1", this.box.mbox)) return;
+    if (this.db.get("SELECT 1 FROM pending WHERE mbox=? LIMIT 1", this.box.mbox)) return;
     this.say("cache file is missing");
     if (this.options.dryRun) return;
     const args = { box: this.box.uniqueId, generation: cacheGeneration };
@@ -138,7 +142,7 @@ export class MailboxCheck {
 
   /** First uids of the stretches, a hot block long, that have rows. */
   private groups(): number[] {
-    const { db } = this.tools.reader;
+    const { db } = this;
     const { mbox } = this.box;
     const firsts = new Set<number>();
     for (const [table, span] of [
@@ -170,7 +174,7 @@ export class MailboxCheck {
   }
 
   private readRows(first: number): { hots: Map<number, HotRow>; colds: Map<number, ColdRow> } {
-    const { db } = this.tools.reader;
+    const { db } = this;
     const { mbox } = this.box;
     const hots = new Map<number, HotRow>();
     const colds = new Map<number, ColdRow>();
@@ -213,14 +217,14 @@ export class MailboxCheck {
 
   /** Whether the octets are in the database still, or the row is not what was read. */
   private isElsewhere(uid: number): boolean {
-    const { db } = this.tools.reader;
+    const { db } = this;
     return (
       db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", this.box.mbox, uid) !== undefined || this.isExpunged(uid)
     );
   }
 
   private isExpunged(uid: number): boolean {
-    const row = this.tools.reader.db.get("SELECT rows FROM hot WHERE id=?", blockId(this.box.mbox, uid, HOT_SPAN));
+    const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(this.box.mbox, uid, HOT_SPAN));
     if (!row) return true;
     const block = HotBlock.decode(row[0] as Uint8Array);
     const index = block.find(uid);
@@ -252,7 +256,7 @@ export class MailboxCheck {
 
   /** Single-instance store: the owner may have the same octets elsewhere. */
   private async relink(cold: ColdRow): Promise<boolean> {
-    const { db } = this.tools.reader;
+    const { db } = this;
     const places = db.all("SELECT mbox, uid FROM guid WHERE owner=? AND guid=?", this.header.owner, cold.guid);
     for (const [mbox, uid] of places as [number, number][]) {
       if (mbox === this.box.mbox && uid === cold.uid) continue;
@@ -294,7 +298,7 @@ export class MailboxCheck {
     let flags = saved?.hot?.flags ?? 0;
     const isThere =
       this.directory.uids.has(uid) ||
-      this.tools.reader.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", this.box.mbox, uid) !== undefined;
+      this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", this.box.mbox, uid) !== undefined;
     if (isThere) this.say(`uid ${uid} flags ${saved?.hot ? "restored from the last checkpoint" : "lost"}`);
     else {
       if (!(flags & Flag.expunged)) this.say(`uid ${uid} not found`);
@@ -349,7 +353,7 @@ export class MailboxCheck {
 
   /** A row came meanwhile, or the file is about to be removed. */
   private isKnown(uid: number): boolean {
-    const { db } = this.tools.reader;
+    const { db } = this;
     const { mbox, uniqueId } = this.box;
     const row = db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, uid, HOT_SPAN));
     if (row && HotBlock.decode(row[0] as Uint8Array).find(uid) >= 0) return true;
@@ -468,7 +472,7 @@ export class MailboxCheck {
   }
 
   private async checkHeaderFile(): Promise<void> {
-    const { db } = this.tools.reader;
+    const { db } = this;
     const { mbox, uniqueId } = this.box;
     const header = readHeader(db, mbox);
     const entry = readEntryByUniqueId(db, uniqueId);

@@ -10,7 +10,7 @@ import {
   mailboxDirectory,
   readHeaderFile,
 } from "../../../store/index.ts";
-import { readEntryByUniqueId } from "../../../store/list-entry.ts";
+import type { Database } from "../../../store/database.ts";
 import { nameOf, type NameKey } from "../../../store/keys.ts";
 import { ownerOfName, parentName } from "../../names/index.ts";
 import { Checkpoints } from "../checkpoint/read.ts";
@@ -89,14 +89,14 @@ function findMailboxes(
   checkpoint: Checkpoints,
   say: (line: string) => void,
 ): Found[] {
-  const { db } = tools.reader;
+  const { reader } = tools;
   const found: Found[] = [];
   for (const partition of partitions) {
     const root = tools.mail.partitionRoot(partition);
     for (const uniqueId of directoriesOf(root)) {
-      if (readEntryByUniqueId(db, uniqueId)) continue;
+      if (reader.entryByUniqueId(uniqueId)) continue;
       // On its way out.
-      if (db.get("SELECT 1 FROM doomed WHERE uniqueid=? AND partition=? AND uid=0", uniqueId, partition)) continue;
+      if (reader.dbs.some((db) => isDoomed(db, uniqueId, partition))) continue;
       const path = mailboxDirectory(root, uniqueId);
       const file = readHeaderFile(path);
       const line = checkpoint.mailbox(uniqueId);
@@ -114,6 +114,11 @@ function findMailboxes(
   }
   const age = ({ file, line }: Found): number => file?.uidValidity ?? line?.entry.uidValidity ?? 0;
   return found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : age(b) - age(a)));
+}
+
+function isDoomed(db: Database, uniqueId: UniqueId, partition: string): boolean {
+  const sql = "SELECT 1 FROM doomed WHERE uniqueid=? AND partition=? AND uid=0";
+  return db.get(sql, uniqueId, partition) !== undefined;
 }
 
 function entryOf(tools: Tools, mailbox: Found, ignoreMetadata: boolean): { entry: ListEntry; header: HeaderState } {
