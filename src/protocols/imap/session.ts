@@ -26,7 +26,7 @@ import {
   MAX_SHARED_NEWS_OCTETS,
   MAX_VANISHED_MESSAGES,
 } from "./limits.ts";
-import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
+import type { Following, SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
 import { leaveMailbox } from "./mailbox/leave.ts";
 import type { News } from "./mailbox/follow-state.ts";
 import { Output } from "./output.ts";
@@ -142,11 +142,21 @@ export class ClientSession implements Session, ImapSession {
 
   /** Tells what changed in the selected mailbox, all of it. @returns false when the client is gone */
   async tellChanges(options: TellOptions): Promise<boolean> {
-    const { selected, out, service } = this;
+    const { selected } = this;
     if (selected === undefined || selected.isGone) return true;
-    const following = this.view((snapshot) => selected.follow(snapshot, out, service.hub.listVersion, options));
+    const following = this.view((snapshot) => this.#follow(snapshot, selected, options));
+    return following !== "flags" || this.#tellFlags(selected);
+  }
+
+  #follow(snapshot: Snapshot, selected: SelectedMailbox, options: TellOptions): Following {
+    const following = selected.follow(snapshot, this.out, this.service.hub.listVersion, options);
     if (following === "gone") this.gone(selected, options.expunges);
-    if (following !== "flags") return true;
+    return following;
+  }
+
+  /** The second part of telling. @returns false when the client is gone */
+  async #tellFlags(selected: SelectedMailbox): Promise<boolean> {
+    const { out } = this;
     out.startSlice();
     while (!this.view((snapshot) => selected.tellFlags(snapshot, out))) {
       if (out.isDue() && !(await out.rest())) return false;
@@ -217,8 +227,38 @@ export class ClientSession implements Session, ImapSession {
 
   // ---- Watcher
 
-  push(snapshot: Snapshot, news: News): void {
-    this.connection.host.guard(this.connection, pushChanges, this, snapshot, news);
+  push(snapshot: Snapshot, news: News): boolean {
+    const { selected, connection } = this;
+    if (selected === undefined || selected.isGone || !this.isWaiting || this.#working || !connection.open) return true;
+    // One that does not read its news gets them together, later.
+    if (!connection.writable) return true;
+    const known = news.lines.get(selected.followKey(this.service.hub.listVersion));
+    if (known === undefined) {
+      connection.host.guard(connection, pushChanges, this, selected, snapshot, news);
+      return false;
+    }
+    // What thousands of sessions are told takes no more than this.
+    selected.followState = known.state;
+    connection.write(known.octets);
+    return true;
+  }
+
+  /** IDLE's news that take more than a step. What the client sends meanwhile waits, as it does during a command. */
+  async tellRest(selected: SelectedMailbox): Promise<void> {
+    this.#working = true;
+    try {
+      // What came meanwhile was not pushed: it is looked for until there is none.
+      while ((await this.#tellFlags(selected)) && this.selected === selected && this.connection.open) {
+        this.out.flush();
+        const following = this.view((snapshot) => this.#follow(snapshot, selected, { expunges: true }));
+        if (following !== "flags") break;
+      }
+      this.out.flush();
+    } finally {
+      this.#working = false;
+    }
+    if (this.#goodbye !== undefined && this.#goodbye !== "") return this.bye(this.#goodbye);
+    return this.#work();
   }
 
   // ---- reading
@@ -435,23 +475,19 @@ export class ClientSession implements Session, ImapSession {
   }
 }
 
-function pushChanges(session: ClientSession, snapshot: Snapshot, news: News): void {
-  const { selected, connection, out, service } = session;
-  if (selected === undefined || selected.isGone || !session.isWaiting || !connection.open) return;
-  // One that does not read its news gets them together, later.
-  if (!connection.writable) return;
+function pushChanges(
+  session: ClientSession,
+  selected: SelectedMailbox,
+  snapshot: Snapshot,
+  news: News,
+): void | Promise<void> {
+  const { connection, out, service } = session;
   const { listVersion } = service.hub;
   const key = selected.followKey(listVersion);
-  const known = news.lines.get(key);
-  if (known !== undefined) {
-    selected.followState = known.state;
-    connection.write(known.octets);
-    return;
-  }
   const { recentEnd } = selected;
   const before = out.octetsWritten;
   const following = selected.follow(snapshot, out, listVersion, { expunges: true }, news.header);
-  if (following === "flags") while (!selected.tellFlags(snapshot, out));
+  if (following === "flags" && !selected.tellFlags(snapshot, out)) return session.tellRest(selected);
   if (following === "gone") session.gone(selected, true);
   // What this session alone was told as \Recent, or what fills more than a small buffer, is not for others.
   const isShared =

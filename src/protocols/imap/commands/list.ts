@@ -22,7 +22,8 @@ export const list: ImapCommand<ListArguments> = {
       listLine(session.out, "LIST", ["\\Noselect"], session.names.settings.separator, "");
       return `OK Completed (${seconds(started)} secs)`;
     }
-    const { select, returns } = args;
+    const { returns } = args;
+    const select = selection(session, args);
     const items = await find(session, {
       ...request(session, args.reference, args.patterns),
       selectSubscribed: select.has("SUBSCRIBED"),
@@ -35,7 +36,7 @@ export const list: ImapCommand<ListArguments> = {
       listLine(
         session.out,
         "LIST",
-        attributes(session, item, args),
+        attributes(session, item, select, returns),
         session.names.settings.separator,
         item.name,
         item.childInfo ? ["SUBSCRIBED"] : undefined,
@@ -49,6 +50,11 @@ export const list: ImapCommand<ListArguments> = {
     return completed(started, items.length);
   },
 };
+
+/** Who logged in as `user+` (`imapmagicplus`) sees subscribed mailboxes only. */
+function selection({ identity }: ImapSession, { select }: ListArguments): ListArguments["select"] {
+  return identity?.magicPlus === "+" ? new Set([...select, "SUBSCRIBED"]) : select;
+}
 
 export const lsub: ImapCommand<{ readonly reference: string; readonly pattern: string }> = {
   name: "LSUB",
@@ -110,7 +116,12 @@ async function find(session: ImapSession, wanted: ListRequest): Promise<ListItem
 }
 
 /** In the order of Cyrus 3.6. */
-function attributes(session: ImapSession, item: ListItem, { select, returns }: ListArguments): string[] {
+function attributes(
+  session: ImapSession,
+  item: ListItem,
+  select: ListArguments["select"],
+  returns: ListArguments["returns"],
+): string[] {
   // A name that is only a parent.
   if (item.entry === undefined && !item.nonExistent) return ["\\Noselect", "\\HasChildren"];
   const words: string[] = [];

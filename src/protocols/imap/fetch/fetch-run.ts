@@ -434,20 +434,21 @@ export class FetchRun {
     const locations: MessageLocation[] = [];
     for (let i = cold.lowerBound(from); i < cold.count && cold.uid(i) <= to; i++) {
       const uid = cold.uid(i);
-      if (this.#selected.map.seqnoOf(uid) > 0) locations.push(this.#location(uid, cold.sizeOctets(i)));
+      if (this.#selected.map.seqnoOf(uid) > 0)
+        locations.push(this.#location(uid, cold.sizeOctets(i), cold.blobPlace(i)));
     }
     octets.readAhead(locations);
   }
 
-  #location(uid: number, sizeOctets: number): MessageLocation {
+  #location(uid: number, sizeOctets: number, blobPlace: number): MessageLocation {
     const { shared, uniqueId } = this.#selected;
-    return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets };
+    return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets, blobPlace };
   }
 
   #messageOctets(uid: number): MessageOctets {
     const { cold, coldIndex } = this.#cursor;
     this.#octets ??= new MessageOctets(this.#selected.mail);
-    this.#octets.begin(this.#location(uid, cold!.sizeOctets(coldIndex)));
+    this.#octets.begin(this.#location(uid, cold!.sizeOctets(coldIndex), cold!.blobPlace(coldIndex)));
     return this.#octets;
   }
 

@@ -11,6 +11,8 @@ export interface FollowState {
   readonly listVersion: number;
   readonly seenText: string;
   readonly seen: readonly UidRange[];
+  /** SelectedMailbox.followKey of a session that has come here. */
+  readonly key: string;
 }
 
 /** One state of a mailbox on its way to many sessions. */

@@ -77,6 +77,8 @@ export class SelectedMailbox {
   #seenText = "";
   #seen: readonly UidRange[] = none;
   #scan: Scan | undefined;
+  /** followKey, until something it is made of changes; the same string for sessions that were told the same. */
+  #key: string | undefined;
 
   constructor(
     mail: CallerMail,
@@ -141,6 +143,7 @@ export class SelectedMailbox {
     if (this.ownSeen || userId === undefined) return none;
     const text = snapshot.seen(userId, this.uniqueId)?.uids ?? "";
     if (text !== this.#seenText) {
+      this.#key = undefined;
       this.#seenText = text;
       this.#seen = parseUidRanges(text);
     }
@@ -168,6 +171,7 @@ export class SelectedMailbox {
   /** Takes new messages as \Recent, unless another session of the process has (RFC 3501 §2.3.2). */
   claimRecent(first: number, last: number): void {
     if (!this.ownSeen && !this.keepsSeen) return;
+    this.#key = undefined;
     const key = this.recentKey;
     const claimed = this.shared.recentClaims.get(key) ?? 0;
     if (last <= claimed) return;
@@ -184,12 +188,16 @@ export class SelectedMailbox {
 
   /** Everything that the next answer of `follow` depends on, so that sessions with one key are told the same. */
   followKey(listVersion: number): string {
+    const isListed = listVersion === this.#listVersion;
+    if (isListed && this.#key !== undefined) return this.#key;
     const { recent } = this;
     const who = this.ownSeen ? "" : `${this.mail.caller.userId ?? ""} ${this.#seenText}`;
     const ranges = recent.length === 0 ? "" : recent.map(({ first, last }) => `${first}:${last}`).join();
     const rights = this.readOnly ? "examine" : (this.mail.caller.userId ?? "");
-    const isListed = listVersion === this.#listVersion ? "" : "news";
-    return `${this.#membership} ${this.modseq} ${this.map.count} ${this.flagText.names.length} ${ranges} ${who} ${rights} ${isListed}`;
+    const key = `${this.#membership} ${this.modseq} ${this.map.count} ${this.flagText.names.length} ${ranges} ${who} ${rights}`;
+    if (!isListed) return `${key} news`;
+    this.#key = key;
+    return key;
   }
 
   get followState(): FollowState {
@@ -202,6 +210,7 @@ export class SelectedMailbox {
       listVersion: this.#listVersion,
       seenText: this.#seenText,
       seen: this.#seen,
+      key: this.followKey(this.#listVersion),
     };
   }
 
@@ -214,6 +223,7 @@ export class SelectedMailbox {
     this.#listVersion = state.listVersion;
     this.#seenText = state.seenText;
     this.#seen = state.seen;
+    this.#key = state.key;
   }
 
   /**
@@ -228,6 +238,7 @@ export class SelectedMailbox {
     header = snapshot.header(this.shared.mbox),
   ): Following {
     if (header === undefined) return "gone";
+    this.#key = undefined;
     if (listVersion !== this.#listVersion) {
       const entry = snapshot.entryByUniqueId(this.uniqueId);
       if (entry === undefined || !mayStay(this.mail, entry)) return "gone";

@@ -1,5 +1,6 @@
 /** One SEARCH at work: each message is decided with as little as will do, rows before records before contents. */
 import type { UidRange } from "../../../formats/ids.ts";
+import { refuse } from "../../../ops/index.ts";
 import { type CachePlace, type MessageLocation, MessageMissing } from "../../../store/index.ts";
 import { CacheRecords } from "../fetch/cache-records.ts";
 import { MessageOctets } from "../fetch/message-octets.ts";
@@ -39,11 +40,15 @@ export class SearchRun {
     this.#cursor = new RowCursor(selected.shared.mbox, test.needs >= Needs.cold);
   }
 
-  /** Calls `found` with seqno and uid of each message that matches, in order. @returns false when the client is gone */
+  /**
+   * Calls `found` with seqno and uid of each message that matches, in order. @returns false when the client is gone
+   * @throws MailError searchTooSlow, after `search_maxtime`
+   */
   async run(found: (seqno: number, uid: number) => void): Promise<boolean> {
     const { map } = this.#selected;
     const { out } = this.#session;
     out.startSlice();
+    const endsBy = performance.now() + this.#maxMilliseconds();
     try {
       let seqno = 0;
       for (let n = 0; n < map.runCount; n++) {
@@ -54,9 +59,9 @@ export class SearchRun {
             seqno++;
             const isMatch = this.#message(uid);
             if (isMatch === true || (isMatch !== false && (await isMatch))) found(seqno, uid);
-            if ((seqno % MESSAGES_A_LOOK === 0 || isMatch instanceof Promise) && out.isDue()) {
-              if (!(await out.rest()) || this.#session.isEnding) return false;
-            }
+            if (seqno % MESSAGES_A_LOOK !== 0 && !(isMatch instanceof Promise)) continue;
+            if (performance.now() > endsBy) refuse("searchTooSlow");
+            if (out.isDue() && (!(await out.rest()) || this.#session.isEnding)) return false;
           }
         }
       }
@@ -67,6 +72,12 @@ export class SearchRun {
       this.#records = undefined;
     }
     return true;
+  }
+
+  /** `search_maxtime`: seconds, with a fraction; nothing, 0 and what is no number mean no limit. */
+  #maxMilliseconds(): number {
+    const seconds = Number.parseFloat(this.#session.service.context.config.search_maxtime ?? "");
+    return seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY;
   }
 
   #load(range: UidRange): number {
@@ -106,7 +117,7 @@ export class SearchRun {
     this.#octets ??= new MessageOctets(this.#selected.mail);
     const octets = this.#octets;
     const { cold, coldIndex } = this.#cursor;
-    octets.begin(this.#location(this.#uid, cold!.sizeOctets(coldIndex)));
+    octets.begin(this.#location(this.#uid, cold!.sizeOctets(coldIndex), cold!.blobPlace(coldIndex)));
     try {
       this.#record ??= await this.#cacheRecords().later(this.#place, octets);
       return await this.#evaluateAll(this.#test, octets);
@@ -209,9 +220,9 @@ export class SearchRun {
     if (this.#session.out.isDue()) await this.#session.out.rest();
   }
 
-  #location(uid: number, sizeOctets: number): MessageLocation {
+  #location(uid: number, sizeOctets: number, blobPlace: number): MessageLocation {
     const { shared, uniqueId } = this.#selected;
-    return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets };
+    return { mbox: shared.mbox, uniqueId, partition: this.#partition, uid, sizeOctets, blobPlace };
   }
 
   #cacheRecords(): CacheRecords {
