@@ -81,7 +81,7 @@ export function makeConfig(settings: Settings, file: string, service: string | u
     configdirectory: directory,
     file,
     service,
-    partitions: partitionsOf(own, values["archive_enabled"] === true),
+    partitions: partitionsOf(own),
     backupPartitions: valuesAfter(own, "backuppartition-"),
     autocreateAcls: acls,
     autocreateSpecialUse: new Map([...valuesAfter(own, "xlist-")].map(([flag, folder]) => [folder, flag])),

@@ -241,7 +241,7 @@ describe("names that administrators make", () => {
     });
     assert.deepEqual(partitions.get("b"), { name: "b", path: "/b", searchPaths: new Map() });
     assert.deepEqual([...backupPartitions], [["z", "/z"]]);
-    assert.equal(parseWith(text).partitions.get("a")!.archivePath, undefined);
+    assert.equal(parseWith(text).partitions.get("a")!.archivePath, "/aa", "what is archived can be read");
   });
 
   test("channels", () => {

@@ -8,7 +8,7 @@ export interface Partition {
   readonly path: string;
   /** `metapartition-NAME`: the files named in metapartition_files. */
   readonly metaPath?: string;
-  /** `archivepartition-NAME`; set only when archive_enabled is on. */
+  /** `archivepartition-NAME`. Messages go there only when archive_enabled is on. */
   readonly archivePath?: string;
   /** `TIERsearchpartition-NAME` by tier. */
   readonly searchPaths: ReadonlyMap<string, string>;
@@ -55,7 +55,7 @@ export function valuesAfter(settings: ServiceSettings, before: string): Readonly
 
 const searchPattern = /^([a-z0-9]+)searchpartition-(.+)$/;
 
-export function partitionsOf(settings: ServiceSettings, archiveEnabled: boolean): ReadonlyMap<string, Partition> {
+export function partitionsOf(settings: ServiceSettings): ReadonlyMap<string, Partition> {
   const partitions = new Map<string, Partition>();
   const meta = valuesAfter(settings, "metapartition-");
   const archive = valuesAfter(settings, "archivepartition-");
@@ -66,7 +66,7 @@ export function partitionsOf(settings: ServiceSettings, archiveEnabled: boolean)
       if (tier !== undefined && partition === name) searchPaths.set(tier, value);
     }
     const metaPath = meta.get(name);
-    const archivePath = archiveEnabled ? archive.get(name) : undefined;
+    const archivePath = archive.get(name);
     partitions.set(name, {
       name,
       path,

@@ -71,6 +71,7 @@ const pathOptions = [
 export function requireAbsolutePaths(config: Config): void {
   for (const name of pathOptions) requireAbsolute(config, name, config[name]);
   for (const { name, path, metaPath, archivePath, searchPaths } of config.partitions.values()) {
+    requirePartitionName(config, name);
     requireAbsolute(config, `partition-${name}`, path);
     requireAbsolute(config, `metapartition-${name}`, metaPath);
     requireAbsolute(config, `archivepartition-${name}`, archivePath);
@@ -86,6 +87,16 @@ export function requireAbsolutePaths(config: Config): void {
       hint: "name a directory of its own, such as /run/cyrus/proc",
     });
   }
+}
+
+/** What the store puts before and behind it must be told from it. */
+function requirePartitionName(config: Config, name: string): void {
+  if (!/[/:]/.test(name)) return;
+  throw new ConfigError({
+    text: `'${name}' cannot be the name of a partition`,
+    ...(config.origin(`partition-${name}`) ?? { file: config.file }),
+    hint: "names of partitions have letters and digits, and no / or :",
+  });
 }
 
 function requireAbsolute(config: Config, name: string, path: string | undefined): void {

@@ -4,11 +4,11 @@ export {
   CallerMail,
   layoutOf,
   Mail,
-  partitionRoots,
   storeDirectory,
   type WriterDoor,
   writerSocketPath,
 } from "./mail.ts";
+export { partitionRoots } from "./roots.ts";
 export type { AppendArgs, AppendResult } from "./messages/append.ts";
 export type { CopyArgs, CopyResult } from "./messages/copy.ts";
 export type { Delivered, DeliverArgs, DeliverTarget } from "./messages/deliver.ts";

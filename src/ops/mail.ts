@@ -8,6 +8,7 @@ import type { MboxName, UniqueId } from "../formats/ids.ts";
 import {
   type Answer,
   CacheReader,
+  cacheRoot,
   type ChangeListener,
   type HeldClaim,
   type ListEntry,
@@ -25,6 +26,7 @@ import { Access, type Caller } from "./acl/index.ts";
 import { MailError, mailErrorCodes, type MailErrorCode } from "./errors.ts";
 import { nameSettings } from "./names/index.ts";
 import { type Rules, rulesOf } from "./rules.ts";
+import { legacyHashing, partitionRoots } from "./roots.ts";
 import { askShards } from "./shards/ask-shards.ts";
 import { shardOfClaim } from "./shards/claims.ts";
 import { ShardWatch } from "./shards/shard-watch.ts";
@@ -44,11 +46,6 @@ export function writerSocketPath(config: Config, shard = 0): string {
 /** How the store is spread over shards. */
 export function layoutOf(config: Config): ShardLayout {
   return { shards: config.store_shards, deletedPrefix: nameSettings(config).deletedPrefix };
-}
-
-/** Partition name to directory. */
-export function partitionRoots(config: Config): ReadonlyMap<string, string> {
-  return new Map([...config.partitions].map(([name, { path }]) => [name, path] as const));
 }
 
 /** The way to a shard's writer: a connection to it, or the writer itself. */
@@ -82,7 +79,7 @@ export class Mail {
     this.layout = layoutOf(config);
     this.partitions = partitionRoots(config);
     this.store = openStore(storeDirectory(config), this.layout);
-    this.messages = new MessageReader(this.store, this.partitions);
+    this.messages = new MessageReader(this.store, this.partitions, legacyHashing(config));
     this.doors = Array.from({ length: this.layout.shards }, (_, shard) => doorOf(shard) ?? this.connect(config, shard));
   }
 
@@ -175,7 +172,11 @@ export class Mail {
 
   /** For reading cache records of one mailbox in order; to be closed. */
   cacheReader(entry: Pick<ListEntry, "partition" | "uniqueId">): CacheReader {
-    return new CacheReader(this.partitionRoot(entry.partition), entry.uniqueId);
+    return new CacheReader(this.cacheRoot(entry.partition), entry.uniqueId);
+  }
+
+  private cacheRoot(partition: string): string {
+    return this.partitions.get(cacheRoot(partition)) ?? this.partitionRoot(partition);
   }
 
   /** @throws MailError badPartition */

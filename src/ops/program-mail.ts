@@ -11,7 +11,8 @@ import {
   WriterRunning,
 } from "../store/index.ts";
 import type { Caller } from "./acl/index.ts";
-import { Mail, partitionRoots, storeDirectory, type WriterDoor } from "./mail.ts";
+import { Mail, storeDirectory, type WriterDoor } from "./mail.ts";
+import { archiveRule, legacyHashing, partitionRoots } from "./roots.ts";
 import { rulesOf } from "./rules.ts";
 import { intentTable, refusalOf, verbTable } from "./verbs.ts";
 
@@ -57,6 +58,8 @@ export function writerOptions(config: Config, log: Log, ident: string, shard = 0
     shard,
     shards: config.store_shards,
     partitions: partitionRoots(config),
+    hashing: legacyHashing(config),
+    archive: archiveRule(config),
     conversations: config.conversations,
     deletedPrefix: rules.names.deletedPrefix,
     verbs: verbTable(rules),

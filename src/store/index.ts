@@ -1,5 +1,19 @@
 export { readHeaderFile, type HeaderFile } from "./blobs/header-file.ts";
-export { mailboxDirectory, messagePath, stageDirectory, stagePath } from "./blobs/paths.ts";
+export { type LegacyHashing, legacyDirectory } from "./blobs/legacy-directory.ts";
+export { cachePath, mailboxDirectory, messagePath, messageUid, stageDirectory, stagePath } from "./blobs/paths.ts";
+export {
+  archiveRoot,
+  BlobPlace,
+  cacheRoot,
+  hasLegacyDirectory,
+  headerRoot,
+  messageDirectory,
+  partitionOf,
+  placeOf,
+  rootPath,
+  type Roots,
+  spoolOnly,
+} from "./blobs/places.ts";
 export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage } from "./blobs/message-reader.ts";
 export { CacheReader } from "./cache/cache-reader.ts";
 export { SchemaError, ShardsError } from "./database.ts";
@@ -37,11 +51,14 @@ export * from "./user-rows.ts";
 export {
   type AppendFlags,
   appendMessage,
+  type EarlierCopy,
   copyMessage,
   type IncomingMessage,
   type MessageBox,
   userFlagBits,
 } from "./writer/append.ts";
+export { type ArchiveRule, belongsInArchive } from "./writer/archive-rule.ts";
+export { directoryFollows, enterLegacyDirectory, leaveLegacyDirectory } from "./writer/legacy-moves.ts";
 export type { Answer, Changes, RefusalData, VerbFunction, WriteRequest } from "./writer/group.ts";
 export { beginHidden, showHidden } from "./writer/hidden.ts";
 export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";

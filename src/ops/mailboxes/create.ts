@@ -1,6 +1,6 @@
 /** CREATE: RFC 3501 §6.3.3, with RFC 6154 §3 (USE) and RFC 4466 §2.3 (parameters). */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/index.ts";
+import { hasLegacyDirectory, legacyDirectory, type ListEntry } from "../../store/index.ts";
 import { refuse } from "../errors.ts";
 import { isValidNewName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
@@ -89,6 +89,13 @@ interface NewEntry {
   readonly uses: string;
 }
 
+/** Parent and child lie in the same layout, or tools that walk directories lose the child. */
+function hasDirectoryByName({ rules }: VerbContext, name: MboxName, parent: ListEntry | undefined): boolean {
+  const isAsked = parent ? hasLegacyDirectory(parent) : rules.legacyDirectories === true;
+  // What cannot be a directory lies by its identity. Whether it can does not depend on hash letters but at the top, where a few names are taken.
+  return isAsked && legacyDirectory(name, { spool: false, full: false }) !== undefined;
+}
+
 function make(context: VerbContext, { name, parent, partition, type, uses }: NewEntry): LocalEntry {
   const { tx, rules } = context;
   const uniqueId = tx.newUniqueId();
@@ -104,8 +111,7 @@ function make(context: VerbContext, { name, parent, partition, type, uses }: New
     name,
     uniqueId,
     mbox: writer.header.mbox,
-    // Parent and child lie in the same layout, or tools that walk directories lose the child.
-    type: type + (parent?.type.includes("l", 1) ? "l" : ""),
+    type: type + (hasDirectoryByName(context, name, parent) ? "l" : ""),
     partition: partition ?? (parent?.partition || rules.choosePartition()),
     server: "",
     acl: former && isPlaceholder(former) && former.acl !== "" ? former.acl : inheritedAcl(context, name, parent),

@@ -2,7 +2,18 @@
  * Moving a mailbox to another partition. Its message files are called for in the new place, each from its file in the old one; the entry then names the
  * new partition, and the old directory goes when everything is written. Files that a cut leaves in the new place are written over by the next try.
  */
-import { COLD_SPAN, ColdBlock, Flag, HOT_SPAN, HotBlock, type Tx } from "../../store/index.ts";
+import {
+  archiveRoot,
+  BlobPlace,
+  COLD_SPAN,
+  ColdBlock,
+  enterLegacyDirectory,
+  Flag,
+  HOT_SPAN,
+  HotBlock,
+  leaveLegacyDirectory,
+  type Tx,
+} from "../../store/index.ts";
 import type { PendingSource } from "../../store/pending.ts";
 import { blockId } from "../../store/keys.ts";
 import { auditLine } from "./audit.ts";
@@ -43,7 +54,10 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
   header.cacheEnd = 0;
   tx.mailbox(mbox).touch();
   const folderModseq = tx.nextFolderModseq(entry.name);
-  tx.putEntry({ ...entry, partition, folderModseq, mtime: tx.now });
+  const moved = { ...entry, partition, folderModseq, mtime: tx.now };
+  tx.putEntry(moved);
+  enterLegacyDirectory(tx, moved);
+  leaveLegacyDirectory(tx, entry);
   tx.doom(uniqueId, entry.partition, 0, tx.now);
   tx.unlock(mbox);
   const fields = {
@@ -55,18 +69,15 @@ export function* movePartition(context: VerbContext, entry: LocalEntry, partitio
   context.audit(auditLine("partitionmove", fields));
 }
 
-function callForFile(
-  { tx }: VerbContext,
-  { mbox, uniqueId, partition: old }: LocalEntry,
-  uid: number,
-  partition: string,
-): void {
+function callForFile({ tx }: VerbContext, entry: LocalEntry, uid: number, partition: string): void {
+  const { mbox, uniqueId } = entry;
   const row = tx.db.get("SELECT rows FROM cold WHERE id=?", blockId(mbox, uid, COLD_SPAN));
   if (!row) return;
   const block = ColdBlock.decode(row[0] as Uint8Array);
   const index = block.find(uid);
   if (index < 0) return;
-  const { guid, sizeOctets } = block.row(index);
+  const { guid, sizeOctets, blobPlace } = block.row(index);
+  const old = tx.placeOf(entry, blobPlace);
   const { octets, source } = contentOf(tx, mbox, uid) ?? {
     octets: undefined,
     source: {
@@ -77,7 +88,8 @@ function callForFile(
     mbox,
     uid,
     uniqueId,
-    partition,
+    // By identity also where directories have names: what a move that was cut leaves there is found again.
+    partition: blobPlace === BlobPlace.archive ? archiveRoot(partition) : partition,
     sizeOctets,
     guid,
     source,

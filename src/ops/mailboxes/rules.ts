@@ -13,6 +13,8 @@ export interface MailboxRules {
   readonly partitions: ReadonlySet<string>;
   /** For a mailbox without parent whose creator names none. Called once for each. */
   readonly choosePartition: () => string;
+  /** `mailbox_legacy_dirs`: a mailbox without parent gets a directory by its name. */
+  readonly legacyDirectories?: boolean;
   /** `auditlog`. */
   readonly auditLog: boolean;
   readonly deleteMode: "immediate" | "delayed";
@@ -43,6 +45,8 @@ export type MailboxOptions = NameOptions &
     Config,
     | "defaultpartition"
     | "partitions"
+    | "mailbox_legacy_dirs"
+    | "store_shards"
     | "auditlog"
     | "delete_mode"
     | "delete_unsubscribe"
@@ -76,6 +80,8 @@ export function mailboxRules(config: MailboxOptions, hooks: RuleHooks = {}): Mai
     partitions: new Set(config.partitions.keys()),
     choosePartition:
       config.defaultpartition === undefined && hooks.choosePartition ? hooks.choosePartition : () => fallback,
+    // A directory by name and its mailbox change together, which takes one writer.
+    legacyDirectories: config.mailbox_legacy_dirs && config.store_shards === 1,
     auditLog: config.auditlog,
     deleteMode: config.delete_mode,
     deleteUnsubscribe: config.delete_unsubscribe,

@@ -1,6 +1,6 @@
 /** Moving entries of the mailbox list, one at a time, with everything that hangs on a name: tombstone, history, owner, quota. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import type { ListEntry } from "../../store/index.ts";
+import { directoryFollows, leaveLegacyDirectory, type ListEntry } from "../../store/index.ts";
 import { inboxOf, ownerOfName } from "../names/index.ts";
 import { auditLine } from "./audit.ts";
 import { type LocalEntry, requireLocal, type VerbContext } from "./verb.ts";
@@ -58,6 +58,7 @@ export function moveEntry(context: VerbContext, { entry, to, changed = {} }: Mov
   };
   tx.putEntry(moved);
   if (entry.mbox === undefined) return moved;
+  directoryFollows(tx, entry, moved);
   tx.changeOwner(entry.mbox, to);
   moveUse(context, requireLocal(moved), oldRoot, tx.quotaRoot(to));
   context.audit(
@@ -91,6 +92,7 @@ export function destroyEntry(context: VerbContext, entry: ListEntry): void {
   if (entry.mbox !== undefined) {
     const local = requireLocal(entry);
     moveUse(context, local, root, undefined);
+    leaveLegacyDirectory(tx, local);
     tx.destroyMailbox(local);
   }
   bury(context, entry, folderModseq);

@@ -2,11 +2,25 @@
  * Reading message octets: from the page cache at once where the kernel has them, else in the thread pool; from table `pending` while the file is not
  * there yet.
  */
-import { closeSync, constants, openSync, read as readLater } from "node:fs";
+import { closeSync, constants, existsSync, openSync, read as readLater } from "node:fs";
+
 import { readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
+import type { PendingContent } from "../reader/snapshot.ts";
 import type { StoreView } from "../reader/store-reader.ts";
-import { mailboxDirectory, messagePath, stagePath } from "./paths.ts";
+import {
+  hasLegacyDirectory,
+  placeOf,
+  partitionOf,
+  messageDirectory,
+  rootPath,
+  type Roots,
+  withBlobPlace,
+  directoryOf,
+  BlobPlace,
+} from "./places.ts";
+import { type LegacyHashing, noHashing } from "./legacy-directory.ts";
+import { messagePath, stagePath } from "./paths.ts";
 
 /** A message to read. */
 export interface MessageLocation {
@@ -15,6 +29,8 @@ export interface MessageLocation {
   readonly partition: string;
   readonly uid: number;
   readonly sizeOctets: number;
+  /** Of its cold row, as the caller has read it: where to look first. */
+  readonly blobPlace?: number;
 }
 
 /** The octets of a message that has a row are nowhere: disk damage. */
@@ -28,23 +44,36 @@ export interface OpenMessage {
 
 const ROUNDS = 3;
 
+/** What the database knows of a message's whereabouts, in one snapshot. */
+interface Whereabouts {
+  /** Where the file is to be. */
+  readonly place: string;
+  readonly pending: PendingContent | undefined;
+  /** Directories by name that it may not have left yet, the last one first. */
+  readonly former: readonly string[];
+}
+
 export class MessageReader {
   private readonly store: StoreView;
-  private readonly partitions: ReadonlyMap<string, string>;
+  private readonly roots: Roots;
+  private readonly hashing: LegacyHashing;
 
-  constructor(store: StoreView, partitions: ReadonlyMap<string, string>) {
+  /** @param hashing of directories by name */
+  constructor(store: StoreView, roots: Roots, hashing: LegacyHashing = noHashing) {
     this.store = store;
-    this.partitions = partitions;
+    this.roots = roots;
+    this.hashing = hashing;
   }
 
   /** @throws MessageMissing */
   open(message: MessageLocation): OpenMessage {
-    const path = messagePath(mailboxDirectory(this.root(message.partition), message.uniqueId), message.uid);
-    // The file may be written, and its pending row removed, between our two looks: look again.
+    // Identities are never given twice: what lies there is the message. A directory by name may be another mailbox's by now.
+    const path = this.path(withBlobPlace(message.partition, message.blobPlace ?? BlobPlace.spool), message);
+    const fd = openIfThere(path);
+    if (fd !== undefined) return { fd, octets: undefined };
+    // The file may be written, or moved, and its pending row removed, between our two looks: look again.
     for (let round = 0; round < ROUNDS; round++) {
-      const fd = openIfThere(path);
-      if (fd !== undefined) return { fd, octets: undefined };
-      const opened = this.openPending(message);
+      const opened = this.find(message);
       if (opened) return opened;
     }
     throw new MessageMissing(`${path} (uid ${message.uid} of ${message.uniqueId}) is missing`);
@@ -91,28 +120,81 @@ export class MessageReader {
     }
   }
 
-  private openPending(message: MessageLocation): OpenMessage | undefined {
-    let { mbox, uid } = message;
+  private find(message: MessageLocation): OpenMessage | undefined {
+    const { place, pending, former } = this.whereabouts(message);
+    const path = this.path(place, message);
+    const fd = openIfThere(path);
+    if (fd !== undefined) return this.confirm(message, place, { fd, octets: undefined });
+    if (pending) {
+      const opened = this.openPending(message, pending);
+      // By name, the source may be another mailbox's by now: then our own file is there.
+      if (opened?.fd === undefined || directoryOf(place) === undefined) return opened;
+      return this.unlessThere(path, opened);
+    }
+    for (const old of former) {
+      const found = openIfThere(this.path(old, message));
+      if (found !== undefined) return this.unlessThere(path, { fd: found, octets: undefined });
+    }
+    // Archived while the partition had no archive, or the other way round.
+    for (const kind of [BlobPlace.spool, BlobPlace.archive]) {
+      const other = withBlobPlace(place, kind);
+      const found = openIfThere(this.path(other, message));
+      if (found !== undefined) return this.confirm(message, place, { fd: found, octets: undefined });
+    }
+    return undefined;
+  }
+
+  private whereabouts({ mbox, uniqueId, uid, partition, blobPlace }: MessageLocation): Whereabouts {
+    return this.store.view((snapshot) => {
+      const entry = snapshot.entryByUniqueId(uniqueId);
+      const kind = snapshot.coldRow(mbox, uid)?.blobPlace ?? blobPlace ?? BlobPlace.spool;
+      const place = entry ? placeOf(entry, kind, this.hashing) : withBlobPlace(partition, kind);
+      const isNamed = entry !== undefined && hasLegacyDirectory(entry);
+      const former = isNamed ? snapshot.formerPlaces(mbox).map((old) => withBlobPlace(old, kind)) : [];
+      return { place, pending: snapshot.pendingContent(mbox, uid), former };
+    });
+  }
+
+  /** A directory by name is the mailbox's as long as it has that name. */
+  private confirm(message: MessageLocation, place: string, opened: OpenMessage): OpenMessage | undefined {
+    if (directoryOf(place) === undefined || this.whereabouts(message).place === place) return opened;
+    this.close(opened);
+    return undefined;
+  }
+
+  /** A file leaves a directory by name before another mailbox can have it: what was opened there is right while the new one is not there. */
+  private unlessThere(path: string, opened: OpenMessage): OpenMessage | undefined {
+    if (!existsSync(path)) return opened;
+    this.close(opened);
+    return undefined;
+  }
+
+  private openPending(message: MessageLocation, first: PendingContent): OpenMessage | undefined {
+    let content = first;
     for (let hop = 0; hop < ROUNDS; hop++) {
-      const content = this.store.view((snapshot) => snapshot.pendingContent(mbox, uid));
-      if (!content) return undefined;
       if ("octets" in content) return { fd: undefined, octets: content.octets };
       if ("staged" in content) {
         const fd = openIfThere(stagePath(this.root(message.partition), content.staged));
         return fd === undefined ? undefined : { fd, octets: undefined };
       }
       const { link } = content;
-      const fd = openIfThere(messagePath(mailboxDirectory(this.root(link.partition), link.uniqueId), link.uid));
+      const fd = openIfThere(this.path(link.partition, link));
       if (fd !== undefined) return { fd, octets: undefined };
-      ({ mbox, uid } = link);
+      const next = this.store.view((snapshot) => snapshot.pendingContent(link.mbox, link.uid));
+      if (!next) return undefined;
+      content = next;
     }
     return undefined;
   }
 
+  private path(place: string, { uniqueId, uid }: Pick<MessageLocation, "uniqueId" | "uid">): string {
+    this.root(partitionOf(place));
+    return messagePath(messageDirectory(this.roots, place, uniqueId), uid);
+  }
+
   private root(partition: string): string {
-    const root = this.partitions.get(partition);
-    if (root === undefined) throw new MessageMissing(`partition-${partition} is not in the configuration`);
-    return root;
+    if (!this.roots.has(partition)) throw new MessageMissing(`partition-${partition} is not in the configuration`);
+    return rootPath(this.roots, partition);
   }
 }
 

@@ -31,9 +31,6 @@ export const headerRoot = (partition: string): string => partition + HEADER;
 /** In table `doomed`: only the file in the spool goes, while a bare partition means all that there is of a message. */
 export const spoolOnly = (partition: string): string => partition + SPOOL;
 
-/** Partition names that could be taken for a place. */
-export const isPartitionName = (name: string): boolean => !/[/:\0-\x20\x7f]/.test(name);
-
 /** What decides where a mailbox's messages lie. */
 export interface PlacedMailbox {
   readonly name: MboxName;

@@ -125,6 +125,10 @@ export class ShardedSnapshot implements Snapshot {
     return this.ofMbox(mbox).pendingContent(mbox, uid);
   }
 
+  formerPlaces(mbox: number): string[] {
+    return this.ofMbox(mbox).formerPlaces(mbox);
+  }
+
   messagesByGuid(header: Pick<MailboxHeader, "mbox" | "owner">, guid: Uint8Array): { mbox: number; uid: number }[] {
     return this.ofMbox(header.mbox).messagesByGuid(header, guid);
   }

@@ -15,7 +15,7 @@ import {
   readEntryByUniqueId,
 } from "../list-entry.ts";
 import { type MailboxHeader, readHeader, readHeaderByUniqueId } from "../mailbox-header.ts";
-import type { PendingSource } from "../pending.ts";
+import type { MoveSource, PendingSource } from "../pending.ts";
 import { quotaRootOf, type QuotaRow, readQuota, readQuotas } from "../quota-row.ts";
 import { COLD_SPAN, ColdBlock, type ColdRow } from "../records/cold.ts";
 import { BIT48, FULL48, HOT_SPAN, HotBlock, type HotRow } from "../records/hot.ts";
@@ -138,6 +138,12 @@ export class ShardSnapshot {
     if (!row) return undefined;
     if (row[1] !== null) return JSON.parse(row[1] as string) as PendingSource;
     return row[0] === null ? undefined : { octets: row[0] as Uint8Array };
+  }
+
+  /** Directories by name (blobs/places.ts) that the mailbox's message files are about to leave, or have just left, the last one first. */
+  formerPlaces(mbox: number): string[] {
+    const rows = this.db.all("SELECT source FROM pending WHERE mbox=? AND uid=0 ORDER BY seq DESC", mbox);
+    return rows.map(([source]) => (JSON.parse(source as string) as MoveSource).moved);
   }
 
   /** Where the owner of this mailbox has messages of this guid. */

@@ -87,6 +87,10 @@ export class ColdBlock {
     return this.octets.readDoubleLE(BLOCK_HEAD + index * COLD_ROW + 8);
   }
 
+  blobPlace(index: number): number {
+    return this.octets[this.at(index) + 102]!;
+  }
+
   sizeOctets(index: number): number {
     return this.octets.readUInt32LE(BLOCK_HEAD + index * COLD_ROW + 20);
   }

@@ -2,8 +2,10 @@
 import type { ListEntry } from "../list-entry.ts";
 import type { PendingSource } from "../pending.ts";
 import type { ColdRow } from "../records/cold.ts";
-import { MAX_USER_FLAGS } from "../records/hot.ts";
+import { Flag, MAX_USER_FLAGS } from "../records/hot.ts";
 import { crc32 } from "node:zlib";
+import { BlobPlace } from "../blobs/places.ts";
+import { type ArchiveCandidate, placeOfCopy, placeOfNew } from "./archive-rule.ts";
 import type { MailboxWriter } from "./mailbox-writer.ts";
 import type { Tx } from "./tx.ts";
 
@@ -34,6 +36,13 @@ export interface AppendFlags {
   readonly user: readonly [number, number, number, number];
 }
 
+/** A message whose file has the same octets. Without `blobPlace` its row says where that is. */
+export interface EarlierCopy {
+  readonly box: MessageBox;
+  readonly uid: number;
+  readonly blobPlace?: number;
+}
+
 /**
  * Appends with the next uid and modseq. `lastCopy` is an earlier append of the same message in the same transaction, whose file is linked instead of
  * written again (single-instance store). Returns the uid.
@@ -43,7 +52,7 @@ export function appendMessage(
   box: MessageBox,
   message: IncomingMessage,
   flags: AppendFlags,
-  lastCopy?: { box: MessageBox; uid: number },
+  lastCopy?: EarlierCopy,
 ): number {
   const writer = tx.mailbox(box.mbox);
   const { header } = writer;
@@ -67,18 +76,20 @@ export function appendMessage(
     cacheCrc,
     cacheVersion: message.cacheVersion,
     cacheGeneration: header.cacheGeneration,
-    blobPlace: 0,
+    blobPlace: tx.settings.archive
+      ? placeOfNew(tx.settings, box, candidateOf(message, flags), tx.now)
+      : BlobPlace.spool,
   };
   const { content } = message;
   let source: PendingSource | undefined;
   let octets: Uint8Array | undefined;
   if (lastCopy && lastCopy.box.partition === box.partition) {
-    const { mbox, uniqueId, partition } = lastCopy.box;
+    const { mbox, uniqueId } = lastCopy.box;
     source = {
       link: {
         mbox,
         uniqueId,
-        partition,
+        partition: tx.placeOf(lastCopy.box, blobPlaceOf(tx, lastCopy)),
         uid: lastCopy.uid,
         cacheOffset: 0,
         cacheLength: 0,
@@ -94,7 +105,7 @@ export function appendMessage(
     mbox: box.mbox,
     uid,
     uniqueId: box.uniqueId,
-    partition: box.partition,
+    partition: tx.placeOf(box, cold.blobPlace),
     sizeOctets: message.sizeOctets,
     guid: message.guid,
     source,
@@ -126,16 +137,17 @@ export function copyMessage(
     createdModseq: 0,
     cacheOffset: header.cacheEnd,
     cacheGeneration: header.cacheGeneration,
-    blobPlace: 0,
+    blobPlace: placeOfCopy(tx.settings.partitions, box.partition, cold.blobPlace),
   };
   insertRow(tx, writer, row, flags);
-  const { mbox, uniqueId, partition } = source;
+  const { mbox, uniqueId } = source;
+  const partition = tx.placeOf(source, cold.blobPlace);
   const { cacheOffset, cacheLength, cacheCrc, cacheGeneration } = cold;
   tx.addPending({
     mbox: box.mbox,
     uid,
     uniqueId: box.uniqueId,
-    partition: box.partition,
+    partition: tx.placeOf(box, row.blobPlace),
     sizeOctets: cold.sizeOctets,
     guid: row.guid,
     source: { link: { mbox, uniqueId, partition, uid: cold.uid, cacheOffset, cacheLength, cacheCrc, cacheGeneration } },
@@ -145,6 +157,15 @@ export function copyMessage(
     cacheGeneration: header.cacheGeneration,
   });
   header.cacheEnd += cacheLength;
+}
+
+function candidateOf({ sizeOctets, internalDate }: IncomingMessage, { system }: AppendFlags): ArchiveCandidate {
+  return { sizeOctets, internalDate, isFlagged: (system & Flag.flagged) !== 0 };
+}
+
+function blobPlaceOf(tx: Tx, { box, uid, blobPlace }: EarlierCopy): number {
+  if (blobPlace !== undefined) return blobPlace;
+  return tx.settings.archive ? (tx.mailbox(box.mbox).coldRow(uid)?.blobPlace ?? BlobPlace.spool) : BlobPlace.spool;
 }
 
 function insertRow(tx: Tx, writer: MailboxWriter, cold: ColdRow, flags: AppendFlags): void {

@@ -1,11 +1,13 @@
 /** The thread that does FileWork beside the writer. Talks to it by messages: FileThreadInput in, FileThreadOutput out. */
 import { parentPort, workerData } from "node:worker_threads";
 import { createLog } from "../../base/log.ts";
+import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { openReader } from "../database.ts";
 import { FileWork, type Finished } from "./file-work.ts";
 import { foreignFiles, type ForeignFilesOptions } from "./foreign-files.ts";
 
 export interface FileThreadData extends ForeignFilesOptions {
+  readonly hashing: LegacyHashing | undefined;
   readonly databasePath: string;
   readonly ident: string;
 }
@@ -27,11 +29,11 @@ const RETRY_MILLISECONDS = 1_000;
 /** Doomed files may have to wait for their time: look again now and then. */
 const LOOK_AGAIN_MILLISECONDS = 5_000;
 
-const { databasePath, ident, ...store } = workerData as FileThreadData;
+const { databasePath, ident, hashing, ...store } = workerData as FileThreadData;
 const port = parentPort!;
 const log = createLog({ ident });
 const db = openReader(databasePath);
-const work = new FileWork(db, store.partitions, log, foreignFiles(store));
+const work = new FileWork(db, store.partitions, log, foreignFiles(store), hashing);
 
 let timer: NodeJS.Timeout | undefined;
 let firstUnsynced = 0;

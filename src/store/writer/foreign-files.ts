@@ -1,6 +1,7 @@
 /** Message files that belong to several shards: links to files whose octets another shard may still have to write, and files that others may still link to. */
 import type { UniqueId } from "../../formats/ids.ts";
 import { mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
+import { partitionOf } from "../blobs/places.ts";
 import { type Database, openReader } from "../database.ts";
 import type { LinkSource, PendingSource } from "../pending.ts";
 import { ShardGuard } from "../shard-guard.ts";
@@ -35,12 +36,13 @@ export class NeededFiles {
   private readonly names = new Set<string>();
 
   add({ uniqueId, partition, uid }: LinkSource): void {
-    this.names.add(`${uniqueId} ${partition} ${uid}`).add(`${uniqueId} ${partition} 0`);
+    const of = `${uniqueId} ${partitionOf(partition)}`;
+    this.names.add(`${of} ${uid}`).add(`${of} 0`);
   }
 
   /** @param uid 0: anything in the directory */
   has(uniqueId: UniqueId, partition: string, uid: number): boolean {
-    return this.names.has(`${uniqueId} ${partition} ${uid}`);
+    return this.names.has(`${uniqueId} ${partitionOf(partition)} ${uid}`);
   }
 }
 

@@ -71,7 +71,7 @@ export class StoreWriter {
     const tx = new Tx(db, options);
     this.tx = tx;
     const reader = openReader(db.path);
-    const files = new FileWork(reader, options.partitions, options.log, foreignFiles(options));
+    const files = new FileWork(reader, options.partitions, options.log, foreignFiles(options), options.hashing);
     this.recovery = recover(tx, files, options.intents, Date.now());
     tx.guard?.markUp();
     if (options.threads) {
@@ -186,9 +186,9 @@ export class StoreWriter {
   }
 
   private startThreads(): void {
-    const { ident, directory, shard, shards, partitions } = this.options;
+    const { ident, directory, shard, shards, partitions, hashing } = this.options;
     const path = this.db.path;
-    const fileData: FileThreadData = { databasePath: path, directory, shard, shards, partitions, ident };
+    const fileData: FileThreadData = { databasePath: path, directory, shard, shards, partitions, hashing, ident };
     this.fileThread = new Worker(new URL(import.meta.resolve("./file-thread.ts")), { workerData: fileData });
     this.fileThread.on("message", (message: FileThreadOutput) => this.fileMessage(message));
     this.fileThread.on("error", (error) => this.options.fatal(error));

@@ -6,6 +6,8 @@
 import { randomInt } from "node:crypto";
 import { dirname } from "node:path";
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
+import type { LegacyHashing } from "../blobs/legacy-directory.ts";
+import { placeOf } from "../blobs/places.ts";
 import type { Database } from "../database.ts";
 import { MAX_MBOX, ownerOf } from "../keys.ts";
 import {
@@ -19,13 +21,14 @@ import {
   writeEntry,
 } from "../list-entry.ts";
 import { insertHeader, type MailboxHeader, readHeader } from "../mailbox-header.ts";
-import type { PendingSource } from "../pending.ts";
+import type { MoveSource, PendingSource } from "../pending.ts";
 import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQuota } from "../quota-row.ts";
 import type { Snapshot } from "../reader/snapshot.ts";
 import { ShardsReader } from "../reader/store-reader.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
 import { ShardAway, ShardGuard } from "../shard-guard.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
+import type { ArchiveRule } from "./archive-rule.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 import { OctetSlots } from "./octet-slots.ts";
 
@@ -33,6 +36,10 @@ import { OctetSlots } from "./octet-slots.ts";
 export interface StoreSettings {
   /** Partition name to directory. */
   readonly partitions: ReadonlyMap<string, string>;
+  /** Of legacy directories. */
+  readonly hashing?: LegacyHashing | undefined;
+  /** What goes to archive partitions at once; undefined: nothing. */
+  readonly archive?: ArchiveRule | undefined;
   /** `conversations: yes`: modseqs of all mailboxes of an owner come from one counter. */
   readonly conversations: boolean;
   readonly deletedPrefix: string;
@@ -74,10 +81,11 @@ export interface PendingInput {
   readonly mbox: number;
   readonly uid: number;
   readonly uniqueId: UniqueId;
+  /** The place of the file (blobs/places.ts). */
   readonly partition: string;
   readonly sizeOctets: number;
   readonly guid: Uint8Array;
-  readonly source: PendingSource | undefined;
+  readonly source: PendingSource | MoveSource | undefined;
   readonly octets: Uint8Array | undefined;
   readonly cache: Uint8Array | undefined;
   readonly cacheOffset: number;
@@ -410,6 +418,10 @@ export class Tx implements WriterContext {
     if (mbox !== undefined && this.locked.get(mbox) === FROZEN) throw new Busy(mbox);
   }
 
+  frozenBoxes(): number[] {
+    return [...this.locked].flatMap(([mbox, holder]) => (holder === FROZEN ? [mbox] : []));
+  }
+
   private loadFrozen(): void {
     for (const [mbox, holder] of this.locked) if (holder === FROZEN) this.locked.delete(mbox);
     for (const [mbox] of this.db.all("SELECT value FROM intent, json_each(intent.args, '$.frozen')")) {
@@ -530,6 +542,11 @@ export class Tx implements WriterContext {
 
   // ---- files -------------------------------------------------------------------------------------------------------
 
+  /** The place (blobs/places.ts) of a mailbox's messages. */
+  placeOf(entry: Pick<ListEntry, "name" | "type" | "partition">, blobPlace: number): string {
+    return placeOf(entry, blobPlace, this.settings.hashing);
+  }
+
   addPending(input: PendingInput): number {
     if (this.filesBehind) throw new FilesBehind("message files cannot be written");
     const seq = this.nextPendingSeq++;
@@ -561,7 +578,10 @@ export class Tx implements WriterContext {
     return this.nextPendingSeq - 1;
   }
 
-  /** Has a message file (uid) or a mailbox's whole directory (uid 0) removed, not before `notBefore` (epoch seconds). */
+  /**
+   * Has a message file (uid) or a mailbox's whole directory (uid 0) removed, not before `notBefore` (epoch seconds). A partition means its archive as well;
+   * directories by name are found by identity, and are not removed as a whole (see legacy-moves.ts).
+   */
   doom(uniqueId: UniqueId, partition: string, uid: number, notBefore: number): void {
     this.filesWanted = true;
     const sql = "INSERT INTO doomed(seq, not_before, pending_seq, uniqueid, partition, uid) VALUES (?,?,?,?,?,?)";
