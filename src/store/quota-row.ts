@@ -56,10 +56,11 @@ export function readQuotas(db: Database, prefix: MboxName | ""): QuotaRow[] {
 /** The nearest quota root at or above `name`. */
 export function quotaRootOf(db: Database, name: MboxName): MboxName | undefined {
   const key = keyOf(name);
-  for (const candidate of [key, ...ancestorKeys(key)]) {
-    if (db.get("SELECT 1 FROM quota WHERE root=?", candidate)) return nameOf(candidate);
-  }
-  return undefined;
+  const candidates = [key, ...ancestorKeys(key)];
+  // Each is the beginning of the one before it, so the nearest is the greatest.
+  const places = candidates.length === 1 ? "?" : `?${",?".repeat(candidates.length - 1)}`;
+  const row = db.get(`SELECT root FROM quota WHERE root IN (${places}) ORDER BY root DESC LIMIT 1`, ...candidates);
+  return row && nameOf(row[0] as NameKey);
 }
 
 export function writeQuota(db: Database, quota: QuotaRow): void {

@@ -12,11 +12,13 @@ import { quotaExceeded } from "../quota/index.ts";
 import type { ArrivedMessage } from "./arriving-message.ts";
 import { deliverByShard, type ShardTarget } from "./by-shard.ts";
 import { Duplicates, duplicatesPath } from "./duplicates.ts";
+import { RECIPIENT_FRESH_MILLISECONDS } from "./limits.ts";
 import {
   type AcceptedRecipient,
   type DeliveryRules,
   deliveryRules,
   mailboxEntry,
+  type ReadingTime,
   type RecipientRequest,
   type Resolution,
   resolveRecipient,
@@ -49,25 +51,36 @@ export class Delivery {
   readonly rules: DeliveryRules;
   readonly #duplicates: Duplicates | undefined;
   readonly #log: Log;
+  readonly #endWatch: () => void;
+  #listChanges = 0;
 
   constructor(mail: Mail, config: Config, log: Log) {
     this.mail = mail;
+    this.#endWatch = mail.watchList(() => {
+      this.#listChanges += 1;
+    });
     this.rules = deliveryRules(config, mail.rules);
     this.#log = log;
-    this.#duplicates = config.duplicatesuppression ? new Duplicates(duplicatesPath(config), log) : undefined;
+    this.#duplicates = this.rules.suppressesDuplicates ? new Duplicates(duplicatesPath(config), log) : undefined;
   }
 
   /** Answers RCPT; a promise only when an INBOX is made. */
-  resolve(poster: CallerMail, request: RecipientRequest): Resolution | Promise<Resolution> {
+  resolve(poster: CallerMail, request: Omit<RecipientRequest, "asOf">): Resolution | Promise<Resolution> {
     const resolution = this.#resolved(poster, request, this.rules.autocreates);
     return resolution.kind === "autocreate" ? this.#autocreated(poster, request, resolution.userId) : resolution;
   }
 
-  #resolved(poster: CallerMail, request: RecipientRequest, mayAutocreate: boolean): Resolution {
+  #resolved(
+    poster: CallerMail,
+    { address, sizeOctets, ignoreQuota }: Omit<RecipientRequest, "asOf">,
+    mayAutocreate: boolean,
+  ): Resolution {
+    const asOf: ReadingTime = { listChanges: this.#listChanges, milliseconds: Date.now() };
+    const request: RecipientRequest = { address, sizeOctets, ignoreQuota, asOf };
     return poster.view((snapshot) => resolveRecipient(snapshot, poster.access, this.rules, request, mayAutocreate));
   }
 
-  async #autocreated(poster: CallerMail, request: RecipientRequest, userId: UserId): Promise<Resolution> {
+  async #autocreated(poster: CallerMail, request: Omit<RecipientRequest, "asOf">, userId: UserId): Promise<Resolution> {
     const server = this.mail.as({ ...poster.caller, userId: undefined, groups: [], isAdmin: true });
     try {
       await server.ask("mailboxes.autocreate", { userId });
@@ -108,6 +121,7 @@ export class Delivery {
   }
 
   close(): void {
+    this.#endWatch();
     this.#duplicates?.close();
   }
 
@@ -205,25 +219,43 @@ export class Delivery {
     });
   }
 
-  /** Where each recipient's copy goes, all on one snapshot; or what is decided already. */
+  /** Where each recipient's copy goes; or what is decided already. */
   #places(
     poster: CallerMail,
     recipients: readonly AcceptedRecipient[],
     message: ArrivedMessage,
     usesFolders: boolean,
   ): (Place | Outcome)[] {
+    if (this.#areKnown(recipients, usesFolders))
+      return recipients.map((recipient) => this.#decided(this.#knownPlace(recipient), message));
     return poster.view((snapshot) =>
       recipients.map((recipient): Place | Outcome => {
         const folder = usesFolders ? this.#folderPlace(snapshot, poster, recipient, message) : undefined;
         const place = folder ?? this.#place(snapshot, recipient, recipient.mailbox, recipient.userId === undefined);
-        if (place === undefined) return { kind: "refused", code: "mailboxNonexistent" };
-        if (this.#duplicates === undefined || place.takesDuplicates) return place;
-        const { id, date } = message;
-        if (!this.#duplicates.has({ id, recipient: place.box, date })) return place;
-        this.#logDuplicate(place.box, message);
-        return { kind: "delivered", mailbox: place.name, uid: undefined };
+        return place === undefined ? { kind: "refused", code: "mailboxNonexistent" } : this.#decided(place, message);
       }),
     );
+  }
+
+  /**
+   * Whether what RCPT has found out still stands: it was a moment ago, and the list has not changed. What changes all the same, the writer sees,
+   * which looks at existence, rights and quota once more.
+   */
+  #areKnown(recipients: readonly AcceptedRecipient[], usesFolders: boolean): boolean {
+    const since = Date.now() - RECIPIENT_FRESH_MILLISECONDS;
+    return recipients.every(
+      ({ folder, asOf }) =>
+        (folder === undefined || !usesFolders) && asOf.listChanges === this.#listChanges && asOf.milliseconds >= since,
+    );
+  }
+
+  /** A message that was delivered there before is not delivered again. */
+  #decided(place: Place, message: ArrivedMessage): Place | Outcome {
+    if (this.#duplicates === undefined || place.takesDuplicates) return place;
+    const { id, date } = message;
+    if (!this.#duplicates.has({ id, recipient: place.box, date })) return place;
+    this.#logDuplicate(place.box, message);
+    return { kind: "delivered", mailbox: place.name, uid: undefined };
   }
 
   /** The mailbox that the detail names, if this poster may put this message there. */
@@ -251,6 +283,24 @@ export class Delivery {
     return place && !isFull ? { ...place, isFolder: true } : undefined;
   }
 
+  #knownPlace({ mailbox, box, mbox, partition, userId, ignoreQuota, takesDuplicates }: AcceptedRecipient): Place {
+    return {
+      name: mailbox,
+      box,
+      shard: shardOfMbox(mbox, this.mail.layout.shards),
+      partition,
+      needsPost: userId === undefined,
+      quota: this.#quotaRule(ignoreQuota),
+      takesDuplicates,
+      isFolder: false,
+    };
+  }
+
+  #quotaRule(ignoreQuota: boolean): DeliverTarget["quota"] {
+    if (ignoreQuota) return "ignore";
+    return this.rules.strictQuota ? "strict" : "lenient";
+  }
+
   #place(
     snapshot: Snapshot,
     { ignoreQuota }: AcceptedRecipient,
@@ -265,7 +315,7 @@ export class Delivery {
       shard: shardOfMbox(entry.mbox, this.mail.layout.shards),
       partition: entry.partition,
       needsPost,
-      quota: ignoreQuota ? "ignore" : this.rules.strictQuota ? "strict" : "lenient",
+      quota: this.#quotaRule(ignoreQuota),
       takesDuplicates: this.#duplicates !== undefined && snapshot.header(entry.mbox)?.options.includes("D") === true,
       isFolder: false,
     };

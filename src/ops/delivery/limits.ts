@@ -7,6 +7,8 @@ export const MAX_HEADER_OCTETS = 1_048_576;
 /** Octets handed to a staged file at a time. */
 export const STAGE_WRITE_OCTETS = 1_048_576;
 /** Marks wait this long for others, then all go to deliver.db in one transaction; milliseconds. */
-export const MARK_DELAY_MILLISECONDS = 5;
+export const MARK_DELAY_MILLISECONDS = 20;
 /** Marks kept when deliver.db cannot be written; beyond it the oldest are dropped. */
 export const MAX_WAITING_MARKS = 10_000;
+/** How long what RCPT has read of a mailbox is good for the end of the message. */
+export const RECIPIENT_FRESH_MILLISECONDS = 1_000;

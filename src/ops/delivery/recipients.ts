@@ -1,6 +1,6 @@
 /** From an address to the mailbox that takes its mail; what RCPT is answered with. */
 import type { Config } from "../../config/config.ts";
-import type { MboxName, UserId } from "../../formats/ids.ts";
+import type { MboxName, UniqueId, UserId } from "../../formats/ids.ts";
 import { isIntermediate, type ListEntry, type Snapshot } from "../../store/index.ts";
 import { type Access, Right } from "../acl/index.ts";
 import type { MailErrorCode } from "../errors.ts";
@@ -21,6 +21,8 @@ export interface DeliveryRules {
   readonly loose: boolean;
   /** `autocreate_post`. */
   readonly autocreates: boolean;
+  /** `duplicatesuppression`. */
+  readonly suppressesDuplicates: boolean;
 }
 
 export function deliveryRules(config: Config, rules: Rules): DeliveryRules {
@@ -31,6 +33,7 @@ export function deliveryRules(config: Config, rules: Rules): DeliveryRules {
     strictQuota: config.lmtp_strict_quota,
     loose: config.lmtp_fuzzy_mailbox_match,
     autocreates: config.autocreate_post && config.autocreate_quota >= 0,
+    suppressesDuplicates: config.duplicatesuppression,
   };
 }
 
@@ -40,12 +43,26 @@ export interface AcceptedRecipient {
   readonly userId: UserId | undefined;
   /** The user's INBOX, or the shared mailbox. */
   readonly mailbox: MboxName;
+  readonly box: UniqueId;
+  readonly mbox: number;
   readonly partition: string;
+  /** Mailbox option D: the same message may come again. False also where duplicates are not suppressed. */
+  readonly takesDuplicates: boolean;
   /** As written after "+"; for Sieve. */
   readonly detail: string | undefined;
   /** Wanted by the detail; delivery goes there if it can. */
   readonly folder: MboxName | undefined;
   readonly ignoreQuota: boolean;
+  /** When what is said here of the mailbox was read. */
+  readonly asOf: ReadingTime;
+}
+
+/** A moment in the life of the mailbox list, as a process knows it. */
+export interface ReadingTime {
+  /** Changes of the list heard of so far. */
+  readonly listChanges: number;
+  /** Epoch milliseconds. */
+  readonly milliseconds: number;
 }
 
 export type Resolution =
@@ -60,6 +77,7 @@ export interface RecipientRequest {
   /** SIZE= of MAIL. */
   readonly sizeOctets: number | undefined;
   readonly ignoreQuota: boolean;
+  readonly asOf: ReadingTime;
 }
 
 const unknownUser: Resolution = { kind: "refused", code: "mailboxNonexistent" };
@@ -130,8 +148,8 @@ export function mailboxEntry(snapshot: Snapshot, name: MboxName): (ListEntry & {
 function withQuota(
   snapshot: Snapshot,
   rules: DeliveryRules,
-  { sizeOctets = 0, ignoreQuota }: RecipientRequest,
-  { name, partition }: ListEntry,
+  { sizeOctets = 0, ignoreQuota, asOf }: RecipientRequest,
+  { name, uniqueId, mbox, partition }: ListEntry & { readonly mbox: number },
   more: Pick<AcceptedRecipient, "userId" | "detail" | "folder">,
 ): Resolution {
   const root = ignoreQuota ? undefined : snapshot.quotaRoot(name);
@@ -142,5 +160,21 @@ function withQuota(
       return { kind: "refused", code: "overQuota" };
     }
   }
-  return { kind: "accepted", recipient: { ...more, mailbox: name, partition, ignoreQuota } };
+  const takesDuplicates = rules.suppressesDuplicates && snapshot.header(mbox)?.options.includes("D") === true;
+  const { userId, detail, folder } = more;
+  return {
+    kind: "accepted",
+    recipient: {
+      userId,
+      mailbox: name,
+      box: uniqueId,
+      mbox,
+      partition,
+      takesDuplicates,
+      detail,
+      folder,
+      ignoreQuota,
+      asOf,
+    },
+  };
 }

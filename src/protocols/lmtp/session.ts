@@ -18,7 +18,6 @@ import {
   ArrivingMessage,
   type ArrivedMessage,
   type Outcome,
-  type RecipientRequest,
   type Resolution,
 } from "../../ops/delivery/index.ts";
 import type { ExchangeStep, Identity, SaslExchange } from "../../server/auth/index.ts";
@@ -324,7 +323,7 @@ export class LmtpSession implements Session {
     if (args.fault !== undefined) return this.#reply(parameterFaults[args.fault]);
     if (transaction.recipients.length >= MAX_RECIPIENTS) return this.#reply(replies.tooManyRecipients);
     const { recipient, ignoreQuota } = args;
-    const request: RecipientRequest = { address: recipient, sizeOctets: transaction.sizeOctets, ignoreQuota };
+    const request = { address: recipient, sizeOctets: transaction.sizeOctets, ignoreQuota };
     const resolution = service.delivery.resolve(transaction.mail, request);
     if (!(resolution instanceof Promise)) return this.#resolved(transaction, resolution);
     this.#wait(resolution.then((later) => this.#resolved(transaction, later)));
