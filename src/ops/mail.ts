@@ -7,12 +7,17 @@ import type { Config } from "../config/config.ts";
 import type { MboxName, UniqueId } from "../formats/ids.ts";
 import {
   type Answer,
+  type CacheMemory,
   CacheReader,
   cacheRoot,
   type ChangeListener,
   type HeldClaim,
   type ListEntry,
   MessageReader,
+  messageDirectory,
+  placeOf,
+  type Roots,
+  type LegacyHashing,
   openStore,
   ShardClosed,
   type ShardLayout,
@@ -67,6 +72,7 @@ export class Mail {
   private readonly store: StoreView;
   private readonly doors: readonly WriterDoor[];
   private readonly partitions: ReadonlyMap<string, string>;
+  private readonly hashing: LegacyHashing;
   private readonly listListeners = new Set<() => void>();
   private readonly watches = new Set<ShardWatch>();
 
@@ -79,7 +85,8 @@ export class Mail {
     this.layout = layoutOf(config);
     this.partitions = partitionRoots(config);
     this.store = openStore(storeDirectory(config), this.layout);
-    this.messages = new MessageReader(this.store, this.partitions, legacyHashing(config));
+    this.hashing = legacyHashing(config);
+    this.messages = new MessageReader(this.store, this.partitions, this.hashing);
     this.doors = Array.from({ length: this.layout.shards }, (_, shard) => doorOf(shard) ?? this.connect(config, shard));
   }
 
@@ -170,9 +177,20 @@ export class Mail {
     return () => this.listListeners.delete(listener);
   }
 
-  /** For reading cache records of one mailbox in order; to be closed. */
-  cacheReader(entry: Pick<ListEntry, "partition" | "uniqueId">): CacheReader {
-    return new CacheReader(this.cacheRoot(entry.partition), entry.uniqueId);
+  /** For reading cache records of one mailbox in order; to be closed. @param memory see CacheReader */
+  cacheReader(entry: Pick<ListEntry, "partition" | "uniqueId">, memory?: CacheMemory): CacheReader {
+    return new CacheReader(this.cacheRoot(entry.partition), entry.uniqueId, memory);
+  }
+
+  /** Partitions, and what belongs to them. */
+  get roots(): Roots {
+    return this.partitions;
+  }
+
+  /** Of a mailbox's messages, in the spool or in the archive (`blobPlace`). @throws MailError badPartition */
+  messageDirectory(entry: Pick<ListEntry, "name" | "type" | "partition" | "uniqueId">, blobPlace: number): string {
+    this.partitionRoot(entry.partition);
+    return messageDirectory(this.partitions, placeOf(entry, blobPlace, this.hashing), entry.uniqueId);
   }
 
   private cacheRoot(partition: string): string {

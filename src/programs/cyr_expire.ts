@@ -102,6 +102,7 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
   const options: ExpiryOptions = {
     expire: seconds.E,
     remove: seconds.X,
+    archive: config.archive_enabled ? seconds.A : undefined,
     deleted: seconds.D,
     dropFlags: given("t"),
     noExpire: given("x"),
@@ -120,10 +121,11 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
     log.info("cyr_expire -A: archive_enabled is off, nothing to do");
     if (given("v")) console.error("archive_enabled is off, nothing to archive");
   }
-  if (seconds.E !== undefined || seconds.X !== undefined || given("t")) {
+  if (seconds.A !== undefined || seconds.E !== undefined || seconds.X !== undefined || given("t")) {
     const counts = await expireMailboxes(tools, options);
     const { expired, removed, messages, mailboxes } = counts;
     say(`Expired ${expired} and expunged ${removed} out of ${messages} messages from ${mailboxes} mailboxes`);
+    if (counts.archived > 0) say(`Archived ${counts.archived} messages`);
     if (counts.droppedFlags > 0) say(`Expunged ${counts.droppedFlags} user flags`);
   }
   if (seconds.D !== undefined)

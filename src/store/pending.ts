@@ -6,7 +6,11 @@ export type PendingSource =
   /** COPY and MOVE: a hard link to another message's file; its cache record is copied along. */
   | { readonly link: LinkSource }
   /** A large message that the worker has already written and synced: name below the partition's `stage./`, renamed into place. */
-  | { readonly staged: string };
+  | {
+      readonly staged: string;
+      /** Root (blobs/places.ts) in whose `stage./` it is, when that is not the partition's. */
+      readonly root?: string;
+    };
 
 /** Another message, as it was when the copy was committed. */
 export interface LinkSource {

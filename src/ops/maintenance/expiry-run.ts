@@ -1,9 +1,10 @@
 /** What cyr_expire does, step by step. One mailbox after the other, so that a run over a large server is never in anybody's way. */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { Database } from "../../store/database.ts";
-import { isTombstone, keyOf, type ListEntry } from "../../store/index.ts";
+import { isTombstone, keyOf, type ListEntry, type MessageBox } from "../../store/index.ts";
 import { MailError } from "../errors.ts";
 import { ancestorNames, deletedAt, isDeletedName } from "../names/index.ts";
+import { Archiver } from "./archive-run.ts";
 import { parseDuration } from "./duration.ts";
 import { AFTER_ALL_KEYS, hasMessages } from "./reader.ts";
 import type { Tools } from "./tools.ts";
@@ -16,6 +17,8 @@ export interface ExpiryOptions {
   /** Seconds; undefined: not asked for. */
   readonly expire: number | undefined;
   readonly remove: number | undefined;
+  /** -A: what is older goes to archive partitions. */
+  readonly archive: number | undefined;
   readonly deleted: number | undefined;
   readonly dropFlags: boolean;
   /** -x: messages stay, only what was expunged goes. */
@@ -36,24 +39,44 @@ export interface ExpiryCounts {
   messages: number;
   expired: number;
   removed: number;
+  archived: number;
   droppedFlags: number;
 }
 
 /** Goes through the mailboxes: expires, removes what was expunged, drops flags that are not used. */
 export async function expireMailboxes(tools: Tools, options: ExpiryOptions): Promise<ExpiryCounts> {
-  const counts: ExpiryCounts = { mailboxes: 0, messages: 0, expired: 0, removed: 0, droppedFlags: 0 };
-  for (const entry of tools.reader.tree(options.top)) {
-    if (options.stop()) break;
-    if (!hasMessages(entry)) continue;
-    try {
-      await expireMailbox(tools, options, entry, counts);
-    } catch (error) {
-      // Deleted since we read its name.
-      if (error instanceof MailError && error.code === "mailboxNonexistent") continue;
-      options.problem(entry.name, error);
+  const counts: ExpiryCounts = { mailboxes: 0, messages: 0, expired: 0, removed: 0, archived: 0, droppedFlags: 0 };
+  const archiver = options.archive === undefined ? undefined : new Archiver(tools);
+  try {
+    for (const entry of tools.reader.tree(options.top)) {
+      if (options.stop()) break;
+      if (!hasMessages(entry)) continue;
+      try {
+        if (archiver) counts.archived += await archiveMailbox(archiver, tools, options, entry);
+        await expireMailbox(tools, options, entry, counts);
+      } catch (error) {
+        // Deleted since we read its name.
+        if (error instanceof MailError && error.code === "mailboxNonexistent") continue;
+        options.problem(entry.name, error);
+      }
     }
+  } finally {
+    archiver?.close();
   }
   return counts;
+}
+
+function archiveMailbox(
+  archiver: Archiver,
+  { reader }: Tools,
+  { archive, ignoreAnnotations, now, stop }: ExpiryOptions,
+  entry: MessageBox,
+): Promise<number> | 0 {
+  const own = ignoreAnnotations
+    ? undefined
+    : annotatedDuration(reader.dbOfName(entry.name), entry, "/vendor/cmu/cyrus-imapd/archive");
+  if (own === 0) return 0;
+  return archiver.archive(entry, now - (own ?? archive!), stop);
 }
 
 async function expireMailbox(

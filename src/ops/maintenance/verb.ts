@@ -1,6 +1,6 @@
 /** What the verbs of this folder share. They are for administrators; programs are. */
 import type { UniqueId } from "../../formats/ids.ts";
-import type { MessageBox } from "../../store/index.ts";
+import type { MessageBox, Tx } from "../../store/index.ts";
 import { refuse } from "../errors.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -17,6 +17,15 @@ export function boxOf({ tx }: VerbContext, uniqueId: UniqueId): MessageBox {
   const entry = tx.entryByUniqueId(uniqueId);
   return entry?.mbox === undefined ? refuse("mailboxNonexistent") : (entry as MessageBox);
 }
+
+/** Whether the file is on its way out: nothing that should come back. */
+export function isDoomed(tx: Tx, box: MessageBox, uid: number): boolean {
+  const sql = "SELECT 1 FROM doomed WHERE uniqueid=? AND partition=? AND (uid=? OR uid=0)";
+  return tx.db.get(sql, box.uniqueId, box.partition, uid) !== undefined;
+}
+
+export const isPending = (tx: Tx, box: MessageBox, uid: number): boolean =>
+  tx.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", box.mbox, uid) !== undefined;
 
 /** Waits between two slices, also while another verb holds the mailbox. @throws MailError when it has gone meanwhile */
 export function* nextSlice(context: VerbContext, { mbox, uniqueId }: MessageBox): Generator<void, void, void> {

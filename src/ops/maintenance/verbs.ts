@@ -1,4 +1,5 @@
 /** The verbs of this folder. Their names go over the socket, so they stay. */
+import { archiveMessages } from "./archive.ts";
 import {
   dropUnusedFlags,
   expireMessages,
@@ -30,6 +31,7 @@ import { salvageBlocks } from "./reconstruct/salvage.ts";
 
 export const maintenanceVerbs = {
   "maintenance.adopt-file": adoptFile,
+  "maintenance.archive-messages": archiveMessages,
   "maintenance.adopt-mailbox": adoptMailbox,
   "maintenance.expunge-missing": expungeMissing,
   "maintenance.new-cache-generation": newCacheGeneration,

@@ -14,6 +14,8 @@ export type Place =
   | { readonly name: MboxName }
   /** Where what belongs to the user is; undefined: nobody has logged in, and the verb will refuse. */
   | { readonly user: string | undefined }
+  /** Where it was begun. */
+  | { readonly shard: number }
   /** Each shard runs it on what is its own; results that are lists are joined, counts added up. */
   | "everywhere";
 
@@ -23,6 +25,7 @@ const byBox = ({ box }: { readonly box: UniqueId }): Place => ({ box });
 const byName = ({ name }: { readonly name: MboxName }): Place => ({ name });
 const byRoot = ({ root }: { readonly root: MboxName }): Place => ({ name: root });
 const byCaller = (_: unknown, { userId }: Caller): Place => ({ user: userId });
+const byShard = ({ shard }: { readonly shard: number }): Place => ({ shard });
 const everywhere = (): Place => "everywhere";
 
 const places: { readonly [V in VerbName]: PlaceOf<V> } = {
@@ -46,6 +49,7 @@ const places: { readonly [V in VerbName]: PlaceOf<V> } = {
   "quota.set": byRoot,
   "quota.remove": byRoot,
   "maintenance.adopt-file": byBox,
+  "maintenance.archive-messages": byBox,
   "maintenance.adopt-mailbox": ({ entry }) => ({ name: entry.name }),
   "maintenance.drop-unused-flags": byBox,
   "maintenance.expire-messages": byBox,
@@ -67,6 +71,21 @@ const places: { readonly [V in VerbName]: PlaceOf<V> } = {
   "maintenance.restore-rows": everywhere,
   "maintenance.rewrite-header-file": byBox,
   "maintenance.salvage-blocks": byBox,
+  "transfer.abort": byShard,
+  "transfer.begin": ({ from }) => ({ name: from }),
+  "transfer.clear": byShard,
+  "transfer.fetch": ({ to }) => ({ name: to }),
+  "transfer.leave": byShard,
+  "transfer.list": byShard,
+  "transfer.moved": byShard,
+  "transfer.release": byBox,
+  "transfer.own-inbox": byName,
+  "transfer.rename-user": everywhere,
+  "transfer.settle": byShard,
+  "transfer.stay": byShard,
+  "transfer.take": ({ to }) => ({ box: to }),
+  "transfer.thaw": byShard,
+  "transfer.unwritten": byShard,
 };
 
 export function placeOf(verb: VerbName, args: unknown, caller: Caller): Place {

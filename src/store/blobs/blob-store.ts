@@ -31,10 +31,11 @@ export interface BlobStore {
   /** Writes the octets, whatever was there before. Octets that other messages share are not changed by it. */
   put(blob: BlobName, octets: Uint8Array): void;
   /**
-   * Takes octets that a worker left under `staged`, durable, in the stage of the place's partition. They stay there until `sync` has covered this.
+   * Takes octets that a worker left under `staged`, durable, in the stage of a root, or of the place's partition. They stay there until `sync` has
+   * covered this.
    * @throws BlobMissing, unless the blob has that length already
    */
-  take(blob: BlobName, staged: string): void;
+  take(blob: BlobName, staged: string, root?: string): void;
   /** Gives the octets of one message to another as well. @throws BlobMissing */
   link(source: BlobPlace, blob: BlobName): void;
   /** Whether the octets have the right length and digest: reads all of them. */

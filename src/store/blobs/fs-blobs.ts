@@ -65,10 +65,10 @@ export class FsBlobs implements BlobStore {
     this.inDirectory(directory, () => writeWhole(target, octets));
   }
 
-  take(blob: BlobName, staged: string): void {
+  take(blob: BlobName, staged: string, root = partitionOf(blob.place)): void {
     const directory = this.directory(blob.place, blob.uniqueId);
     const target = messagePath(directory, blob.uid);
-    const from = stagePath(rootPath(this.roots, partitionOf(blob.place)), staged);
+    const from = stagePath(rootPath(this.roots, root), staged);
     this.touch(rootNameOf(blob.place));
     this.inDirectory(directory, () => linkStaged(from, target, blob.sizeOctets));
     this.staged.push(from);

@@ -2,9 +2,9 @@
  * Reading message octets: from the page cache at once where the kernel has them, else in the thread pool; from table `pending` while the file is not
  * there yet.
  */
-import { closeSync, constants, existsSync, openSync, read as readLater } from "node:fs";
+import { existsSync, read as readLater } from "node:fs";
 
-import { readCached } from "../../base/native/index.ts";
+import { closeDescriptor, openIfThere, readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import type { PendingContent } from "../reader/snapshot.ts";
 import type { StoreView } from "../reader/store-reader.ts";
@@ -53,10 +53,19 @@ interface Whereabouts {
   readonly former: readonly string[];
 }
 
+/** The directory of a mailbox's messages. */
+interface Usual {
+  readonly uniqueId: UniqueId | undefined;
+  readonly partition: string;
+  readonly blobPlace: number;
+  readonly directory: string;
+}
+
 export class MessageReader {
   private readonly store: StoreView;
   private readonly roots: Roots;
   private readonly hashing: LegacyHashing;
+  private last: Usual = { uniqueId: undefined, partition: "", blobPlace: BlobPlace.spool, directory: "" };
 
   /** @param hashing of directories by name */
   constructor(store: StoreView, roots: Roots, hashing: LegacyHashing = noHashing) {
@@ -68,7 +77,7 @@ export class MessageReader {
   /** @throws MessageMissing */
   open(message: MessageLocation): OpenMessage {
     // Identities are never given twice: what lies there is the message. A directory by name may be another mailbox's by now.
-    const path = this.path(withBlobPlace(message.partition, message.blobPlace ?? BlobPlace.spool), message);
+    const path = messagePath(this.usualDirectory(message), message.uid);
     const fd = openIfThere(path);
     if (fd !== undefined) return { fd, octets: undefined };
     // The file may be written, or moved, and its pending row removed, between our two looks: look again.
@@ -80,15 +89,22 @@ export class MessageReader {
   }
 
   close(opened: OpenMessage): void {
-    if (opened.fd !== undefined) closeSync(opened.fd);
+    if (opened.fd !== undefined) closeDescriptor(opened.fd);
   }
 
   /**
-   * Reads from `position` into `target` what can be had without waiting for the disk. Returns the octets read, or undefined when it would have to wait.
+   * Reads from `position` into `target`, or `length` octets of it from `start` on, what can be had without waiting for the disk. Returns the octets read,
+   * or undefined when it would have to wait.
    */
-  readNow(opened: OpenMessage, target: Buffer, position: number): number | undefined {
-    if (opened.octets) return copyPart(opened.octets, target, position);
-    return readCached(opened.fd!, target, position);
+  readNow(
+    opened: OpenMessage,
+    target: Buffer,
+    position: number,
+    start = 0,
+    length = target.length - start,
+  ): number | undefined {
+    if (opened.octets) return copyPart(opened.octets, target.subarray(start, start + length), position);
+    return readCached(opened.fd!, target, position, start, length);
   }
 
   /** The same through the thread pool, waiting as long as it takes. */
@@ -174,7 +190,7 @@ export class MessageReader {
     for (let hop = 0; hop < ROUNDS; hop++) {
       if ("octets" in content) return { fd: undefined, octets: content.octets };
       if ("staged" in content) {
-        const fd = openIfThere(stagePath(this.root(message.partition), content.staged));
+        const fd = openIfThere(stagePath(this.root(content.root ?? message.partition), content.staged));
         return fd === undefined ? undefined : { fd, octets: undefined };
       }
       const { link } = content;
@@ -187,23 +203,26 @@ export class MessageReader {
     return undefined;
   }
 
+  /** Where a message is in most cases. The last answer is kept: it is asked for message after message of one mailbox. */
+  private usualDirectory({ uniqueId, partition, blobPlace = BlobPlace.spool }: MessageLocation): string {
+    const { last } = this;
+    if (last.uniqueId === uniqueId && last.partition === partition && last.blobPlace === blobPlace) return last.directory;
+    const place = withBlobPlace(partition, blobPlace);
+    this.root(partitionOf(place));
+    const directory = messageDirectory(this.roots, place, uniqueId);
+    this.last = { uniqueId, partition, blobPlace, directory };
+    return directory;
+  }
+
   private path(place: string, { uniqueId, uid }: Pick<MessageLocation, "uniqueId" | "uid">): string {
     this.root(partitionOf(place));
     return messagePath(messageDirectory(this.roots, place, uniqueId), uid);
   }
 
-  private root(partition: string): string {
+  private root(name: string): string {
+    const partition = partitionOf(name);
     if (!this.roots.has(partition)) throw new MessageMissing(`partition-${partition} is not in the configuration`);
-    return rootPath(this.roots, partition);
-  }
-}
-
-function openIfThere(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    return rootPath(this.roots, name);
   }
 }
 

@@ -205,7 +205,7 @@ export class FileWork {
   private writeFile(pending: PendingRow, isAgain: boolean): void {
     const { source, octets } = pending;
     if (octets) this.blobs.put(blobOf(pending), octets);
-    else if (source && "staged" in source) this.blobs.take(blobOf(pending), source.staged);
+    else if (source && "staged" in source) this.blobs.take(blobOf(pending), source.staged, source.root);
     else if (source && "link" in source) {
       if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blobOf(pending));
       else this.placeLink(pending, source.link, isAgain);

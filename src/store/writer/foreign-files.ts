@@ -1,7 +1,7 @@
 /** Message files that belong to several shards: links to files whose octets another shard may still have to write, and files that others may still link to. */
 import type { UniqueId } from "../../formats/ids.ts";
-import { mailboxDirectory, messagePath, stagePath } from "../blobs/paths.ts";
-import { partitionOf } from "../blobs/places.ts";
+import { messagePath, stagePath } from "../blobs/paths.ts";
+import { messageDirectory, partitionOf, rootPath } from "../blobs/places.ts";
 import { type Database, openReader } from "../database.ts";
 import type { LinkSource, PendingSource } from "../pending.ts";
 import { ShardGuard } from "../shard-guard.ts";
@@ -80,9 +80,10 @@ export class ForeignFiles {
         continue;
       }
       if (!content && row && row[0] !== null) return { octets: row[0] as Uint8Array };
-      const path = messagePath(mailboxDirectory(this.root(partition), uniqueId), uid);
+      const path = messagePath(messageDirectory(this.options.partitions, partition, uniqueId), uid);
       // A staged file loses its first name when the second one is durable.
-      return { paths: content ? [stagePath(this.root(partition), content.staged), path] : [path] };
+      const root = content && rootPath(this.options.partitions, content.root ?? partitionOf(partition));
+      return { paths: content ? [stagePath(root!, content.staged), path] : [path] };
     }
     throw new Error(`uid ${source.uid} of ${source.uniqueId} is a copy of a copy of itself`);
   }
@@ -112,11 +113,5 @@ export class ForeignFiles {
     let reader = this.readers.get(shard);
     if (!reader) this.readers.set(shard, (reader = openReader(databasePath(this.options.directory, shard))));
     return reader;
-  }
-
-  private root(partition: string): string {
-    const root = this.options.partitions.get(partition);
-    if (root === undefined) throw new Error(`partition-${partition} is not in the configuration, but has messages`);
-    return root;
   }
 }

@@ -157,6 +157,15 @@ export class MailboxWriter {
     this.insert(hot, cold);
   }
 
+  /** Says that a message's octets are in another place (blobs/places.ts). Nothing that clients see changes by it. */
+  moveBlob(uid: number, blobPlace: number): void {
+    const block = this.coldBlockOf(uid, false);
+    const index = block ? block.find(uid) : -1;
+    if (index < 0) return;
+    block!.put({ ...block!.row(index), blobPlace });
+    this.coldDirty = true;
+  }
+
   /** Changes flags of live messages in `ranges`, from uid `from` on, looking at about `maxRows` rows. `refused` collects uids above unchangedSince. */
   storeFlags(
     ranges: readonly UidRange[],

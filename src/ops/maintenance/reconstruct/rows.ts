@@ -11,7 +11,7 @@ import {
 import { crc32 } from "node:zlib";
 import { incomingMessage, type MessageArgs } from "../../messages/incoming.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
-import { boxOf, requireAdmin } from "../verb.ts";
+import { boxOf, isDoomed, isPending, requireAdmin } from "../verb.ts";
 
 /** A cold row as JSON: `guid` in hex. */
 export type ColdData = Omit<ColdRow, "guid"> & { readonly guid: string };
@@ -101,15 +101,6 @@ function insertGuid(tx: Tx, writer: MailboxWriter, { guid, uid }: ColdRow): void
   const { owner, mbox } = writer.header;
   tx.db.run("INSERT OR IGNORE INTO guid(owner, guid, mbox, uid) VALUES (?,?,?,?)", owner, guid, mbox, uid);
 }
-
-/** Whether the file is on its way out: nothing that should come back. */
-function isDoomed(tx: Tx, box: MessageBox, uid: number): boolean {
-  const sql = "SELECT 1 FROM doomed WHERE uniqueid=? AND partition=? AND (uid=? OR uid=0)";
-  return tx.db.get(sql, box.uniqueId, box.partition, uid) !== undefined;
-}
-
-const isPending = (tx: Tx, box: MessageBox, uid: number): boolean =>
-  tx.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", box.mbox, uid) !== undefined;
 
 /** Begins a new cache file: nothing in the old one is of use. */
 export const newCacheGeneration: Verb<{ readonly box: UniqueId; readonly generation: number }, boolean> = {
