@@ -19,6 +19,7 @@ import { expunge } from "./messages/expunge.ts";
 import { moveAllMessages } from "./messages/move-all.ts";
 import { storeFlags } from "./messages/store-flags.ts";
 import type { Rules } from "./rules.ts";
+import { addTransferVerbs, transferIntents, transferMessageVerbs, type transferTreeVerbs } from "./transfer/verbs.ts";
 import { type Verb, VerbContext } from "./verb.ts";
 
 const messageVerbs = {
@@ -29,9 +30,13 @@ const messageVerbs = {
   "messages.expunge": expunge,
   "messages.move": move,
   "messages.store-flags": storeFlags,
+  ...transferMessageVerbs,
 };
 
-export interface Verbs extends Readonly<typeof messageVerbs>, Readonly<typeof maintenanceVerbs> {
+export interface Verbs
+  extends Readonly<typeof messageVerbs>,
+    Readonly<typeof maintenanceVerbs>,
+    Readonly<typeof transferTreeVerbs> {
   readonly "mailboxes.autocreate": typeof mailboxVerbs.autocreate;
   readonly "mailboxes.create": typeof mailboxVerbs.create;
   readonly "mailboxes.delete": typeof mailboxVerbs.delete;
@@ -48,7 +53,9 @@ export type VerbName = keyof Verbs;
 
 /** The table as the group engine wants it. */
 export function verbTable(rules: Rules): ReadonlyMap<string, VerbFunction> {
-  const table = mailboxVerbFunctions(mailboxRules(rules.config, { moveAllMessages }));
+  const forMailboxes = mailboxRules(rules.config, { moveAllMessages });
+  const table = mailboxVerbFunctions(forMailboxes);
+  addTransferVerbs(table, forMailboxes);
   for (const [name, verb] of Object.entries({ ...messageVerbs, ...maintenanceVerbs })) {
     const { run, repeatable } = verb as Verb<unknown, unknown>;
     const call = (tx: Tx, args: unknown, octets: readonly Uint8Array[], caller: unknown): unknown =>
@@ -60,7 +67,7 @@ export function verbTable(rules: Rules): ReadonlyMap<string, VerbFunction> {
 
 /** Work in slices that recovery finishes, by kind. */
 export function intentTable(rules: Rules): ReadonlyMap<string, IntentHandler> {
-  return mailboxIntents(mailboxRules(rules.config, { moveAllMessages }));
+  return new Map([...mailboxIntents(mailboxRules(rules.config, { moveAllMessages })), ...transferIntents]);
 }
 
 /** A refusal as data; undefined for anything that is a bug. */

@@ -2,7 +2,8 @@
  * Work on trees that does not fit into one slice. An intent row says what has been begun; recovery finishes it. While the work goes on, the tree's root is
  * locked, so verbs that would put something below it wait. Work that fits into one slice needs no intent: it is atomic as it is.
  */
-import type { Tx } from "../../store/index.ts";
+import type { MboxName } from "../../formats/ids.ts";
+import { Busy, childRange, keyOf, type Tx } from "../../store/index.ts";
 import type { Caller } from "../acl/index.ts";
 
 export const TREE_INTENT = "mailboxes.tree";
@@ -14,6 +15,10 @@ export type TreeWork =
 /** Locks the root for the running verb and writes the intent. @returns its id, for `endTreeWork` */
 export function beginTreeWork(tx: Tx, mbox: number, work: TreeWork): number {
   tx.lock(mbox);
+  // Of what is frozen in the tree nobody knows how long it stays so.
+  const { from, to } = childRange(keyOf((work.kind === "rename" ? work.from : work.inbox) as MboxName));
+  for (const frozen of tx.frozenBoxes())
+    if (tx.db.get("SELECT 1 FROM list WHERE mbox=? AND name>=? AND name<?", frozen, from, to)) throw new Busy(frozen);
   tx.db.run("INSERT INTO intent(kind, args) VALUES (?,?)", TREE_INTENT, JSON.stringify(work));
   const id = tx.db.get("SELECT last_insert_rowid()")![0] as number;
   // What is done stays done, and the intent stays for the next recovery, which goes on from there.

@@ -57,17 +57,21 @@ function* rename(context: VerbContext, args: RenameArguments): Sliced<Renamed> {
   }
   if (args.partition !== undefined) refuse("notSupported");
   if (isInboxName(from) && access.isOwner(from)) return yield* renameInbox(context, from, to);
-  const isUser = isInboxName(from);
-  // A user's name changes as a whole or not at all. A shared mailbox may become a user's.
-  if (isUser && !(isInboxName(to) && isAdmin && rules.allowUserMoves)) refuse("notSupported");
-  const place = requireTarget(context, entry, to);
+  requireUserMove(context, from, to);
+  const place = requireTarget(context, entry, to, () => context.tx.children(from));
   requireTreeQuota(context, entry, to);
   yield* makeParents(context, place);
   return yield* renameTree(context, from, to);
 }
 
+/** A user's name changes as a whole or not at all. A shared mailbox may become a user's. @throws MailError notSupported */
+export function requireUserMove({ access, rules }: VerbContext, from: MboxName, to: MboxName): void {
+  const isAdmin = access.isAdminOf(from) && access.isAdminOf(to);
+  if (isInboxName(from) && !(isInboxName(to) && isAdmin && rules.allowUserMoves)) refuse("notSupported");
+}
+
 /** @throws MailError for a mailbox that the caller may not rename away */
-function requireSource({ tx, access }: VerbContext, from: MboxName): ListEntry {
+export function requireSource({ tx, access }: VerbContext, from: MboxName): ListEntry {
   const entry = tx.entry(from) ?? refuse("mailboxNonexistent");
   const isAdmin = access.isAdminOf(from);
   const rights = access.rights(from, entry.acl);
@@ -79,8 +83,16 @@ function requireSource({ tx, access }: VerbContext, from: MboxName): ListEntry {
   return entry;
 }
 
-/** @throws MailError for a name that the mailbox may not get */
-function requireTarget(context: VerbContext, entry: ListEntry, to: MboxName): Place {
+/**
+ * @param children what is below the mailbox, which may be in another shard
+ * @throws MailError for a name that the mailbox may not get
+ */
+export function requireTarget(
+  context: VerbContext,
+  entry: ListEntry,
+  to: MboxName,
+  children: () => readonly ListEntry[],
+): Place {
   const { tx, access, rules } = context;
   if (!isValidNewName(to, rules.names)) refuse("badName");
   // It would be its own ancestor.
@@ -96,7 +108,7 @@ function requireTarget(context: VerbContext, entry: ListEntry, to: MboxName): Pl
   const orphans = tx.children(to);
   if (orphans.length > 0) {
     const taken = new Set(orphans.map((orphan) => orphan.name));
-    for (const child of tx.children(entry.name)) {
+    for (const child of children()) {
       if (taken.has(renamedName(child.name, entry.name, to))) refuse("mailboxExists");
     }
   }
@@ -122,7 +134,7 @@ function requireTreeQuota({ tx }: VerbContext, entry: ListEntry, to: MboxName): 
   requireQuota(quota, sum);
 }
 
-function* makeParents(context: VerbContext, { missing }: Place): Sliced<void> {
+export function* makeParents(context: VerbContext, { missing }: Place): Sliced<void> {
   const last = missing.at(-1);
   if (last === undefined) return;
   // Rights and names have been checked for the tree; its missing parents are made as CREATE makes them.
@@ -173,7 +185,7 @@ export function* renameTree(context: VerbContext, from: MboxName, to: MboxName):
   return renamed;
 }
 
-function renamedName(name: MboxName, from: MboxName, to: MboxName): MboxName {
+export function renamedName(name: MboxName, from: MboxName, to: MboxName): MboxName {
   return (to + name.slice(from.length)) as MboxName;
 }
 

@@ -23,6 +23,8 @@ export const setQuota: MailboxVerb<SetQuotaArguments, void> = {
     if (tx.layout.shards > 1 && isAboveOwners(root, tx.layout.deletedPrefix)) refuse("notSupported");
     // While a tree is renamed in slices its roots are there under both names, and the old ones go.
     if (tx.entry(root)?.type.includes("z", 1)) refuse("mailboxReserved");
+    // It is copied, while its tree moves to another shard.
+    tx.requireThawed(tx.entry(root)?.mbox);
     const old = tx.quota(root);
     if (!old && !tx.entry(root)) refuse("mailboxNonexistent");
     const above = old ? undefined : tx.quotaRoot(root);
@@ -47,6 +49,7 @@ export const removeQuotaRoot: MailboxVerb<{ readonly root: MboxName }, void> = {
   name: "quota.remove",
   run({ tx, access, audit }, { root }) {
     if (!access.isAdminOf(root)) refuse("permissionDenied");
+    tx.requireThawed(tx.entry(root)?.mbox);
     const quota = tx.quota(root) ?? refuse("quotaRootNonexistent");
     tx.removeQuota(root);
     const above = tx.quotaRoot(root);

@@ -6,7 +6,7 @@ import { auditLine } from "./audit.ts";
 import { type LocalEntry, requireLocal, type VerbContext } from "./verb.ts";
 
 /** Former names that an entry remembers. */
-const MAX_HISTORY = 50;
+export const MAX_HISTORY = 50;
 
 /** All mailboxes of a user, the INBOX first. */
 export function ownedEntries({ tx, rules }: VerbContext, owner: UserId): ListEntry[] {

@@ -11,7 +11,7 @@ import {
   showHidden,
   SYSTEM_FLAGS,
 } from "../../store/index.ts";
-import { Right, type Rights } from "../acl/index.ts";
+import { ALL_STANDARD_RIGHTS, Right, type Rights } from "../acl/index.ts";
 import { requireQuota } from "../quota/index.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { expungeSlice } from "./expunge.ts";
@@ -49,19 +49,19 @@ export const copy: Verb<CopyArgs, CopyResult> = {
     const copying = prepareCopy(context, args, Right.read);
     const { uids, target } = copying;
     if (uids.length === 0) return copying.result([], []);
-    if (uids.length <= context.tx.slice(SLICE_ROWS)) return copyNow(context, copying);
+    if (uids.length <= context.tx.slice(SLICE_ROWS)) return copyNow(context, copying, uids);
     return copyInSlices(context, copying, context.tx.mailbox(target.mbox).header.lastUid + 1);
   },
 };
 
-/** All of them in one slice. */
-export function copyNow({ tx }: VerbContext, copying: Copying): CopyResult {
+/** These in one slice; they have just been seen to be there. */
+export function copyNow({ tx }: VerbContext, copying: Copying, uids: readonly number[]): CopyResult {
   const first = tx.mailbox(copying.target.mbox).header.lastUid + 1;
-  copying.uids.forEach((uid, n) => copying.copyOne(uid, first + n));
+  uids.forEach((uid, n) => copying.copyOne(uid, first + n));
   copying.finish();
   return copying.result(
-    copying.uids,
-    copying.uids.map((_, n) => first + n),
+    uids,
+    uids.map((_, n) => first + n),
   );
 }
 
@@ -125,11 +125,21 @@ function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, 
   return copying.result(moved, placed);
 }
 
-/** Checks everything, with the rights the caller needs on the source. */
-export function prepareCopy(context: VerbContext, args: CopyArgs, sourceRights: Rights): Copying {
+/**
+ * Checks everything, with the rights the caller needs on the source.
+ * @param whose "servers": the server moves messages by itself, and no rights are asked for
+ */
+export function prepareCopy(
+  context: VerbContext,
+  args: CopyArgs,
+  sourceRights: Rights,
+  whose: "callers" | "servers" = "callers",
+): Copying {
   const { tx } = context;
-  const source = sourceOf(context, args, sourceRights);
-  const { box: target, rights } = messageBox(context, args.to, Right.insert);
+  const isCallers = whose === "callers";
+  const source = sourceOf(context, args, isCallers ? sourceRights : 0);
+  const { box: target, rights: given } = messageBox(context, args.to, isCallers ? Right.insert : 0);
+  const rights = isCallers ? given : ALL_STANDARD_RIGHTS;
   const live = source.live(normalRanges(args.uids));
   const root = tx.quotaRoot(target.name);
   const sameRoot = args.sourceShard === undefined && root === tx.quotaRoot(source.box.name);

@@ -2,9 +2,12 @@
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import { shardOfOwner } from "../../store/index.ts";
 import type { Caller } from "../acl/index.ts";
-import { MailError, refuse } from "../errors.ts";
-import { isInboxName } from "../names/index.ts";
+import { MailError } from "../errors.ts";
+import type { RenameArguments } from "../mailboxes/index.ts";
+import type { CopyArgs } from "../messages/copy.ts";
+import { inboxOf, isInboxName } from "../names/index.ts";
 import type { Rules } from "../rules.ts";
+import { copyAcross, type Crossing, moveAcross, renameAcross, renameUserElsewhere } from "../transfer/index.ts";
 import type { VerbName } from "../verbs.ts";
 import { joinedResults, type Place, placeOf } from "./places.ts";
 
@@ -36,12 +39,47 @@ export async function askShards(
     const shards = Array.from({ length: mail.layout.shards }, (_, shard) => shard);
     return joinedResults(await Promise.all(shards.map((shard) => mail.askShard(shard, verb, args, caller, octets))));
   }
-  const shard = shardOfPlace(mail, place);
-  const target = targetOf(mail, verb, args);
-  if (target !== undefined && target !== shard) return refuse("notSupported");
-  const result = await mail.askShard(shard, verb, args, caller, octets);
-  if (verb === "mailboxes.delete") await tidyAfterDelete(mail, shard, (args as { name: MboxName }).name, caller);
-  return result;
+  for (let round = 1; ; round++) {
+    const shard = shardOfPlace(mail, place);
+    const target = targetOf(mail, verb, args);
+    try {
+      if (target !== undefined && target !== shard)
+        return await askAcross(mail, verb, args, { source: shard, target, caller });
+      const result = await mail.askShard(shard, verb, args, caller, octets);
+      if (verb === "mailboxes.delete") await tidyAfterDelete(mail, shard, (args as { name: MboxName }).name, caller);
+      if (verb === "mailboxes.rename") await tidyAfterRename(mail, shard, args as RenameArguments, caller);
+      return result;
+    } catch (error) {
+      // What is asked for may have gone to another shard since we looked where it is.
+      const hasGone = error instanceof MailError && error.code === "mailboxNonexistent";
+      if (!hasGone || round === MAX_ROUNDS) throw error;
+      if (shardOfPlace(mail, place) === shard && targetOf(mail, verb, args) === target) throw error;
+    }
+  }
+}
+
+const MAX_ROUNDS = 5;
+
+function askAcross(mail: ShardedMail, verb: VerbName, args: unknown, crossing: Crossing): Promise<unknown> {
+  if (verb === "messages.copy") return copyAcross(mail, args as CopyArgs, crossing);
+  if (verb === "messages.move") return moveAcross(mail, args as CopyArgs, crossing);
+  return renameAcross(mail, args as RenameArguments, crossing);
+}
+
+/** A user's name is also in other shards, beside others' mailboxes. */
+async function tidyAfterRename(
+  mail: ShardedMail,
+  shard: number,
+  { from, to }: RenameArguments,
+  caller: Caller,
+): Promise<void> {
+  if (isInboxName(from) && isInboxName(to) && from !== to && !isOwn(mail, caller, from))
+    await renameUserElsewhere(mail, { from, to }, [shard], caller);
+}
+
+/** RENAME INBOX moves messages; the user stays who it is. */
+function isOwn({ rules }: ShardedMail, { userId }: Caller, inbox: MboxName): boolean {
+  return userId !== undefined && inboxOf(userId, rules.names) === inbox;
 }
 
 /** What other shards have that belongs to a mailbox or user that is gone. */
@@ -66,6 +104,7 @@ async function tidyAfterDelete(mail: ShardedMail, shard: number, name: MboxName,
 /** A mailbox that is nowhere is nowhere also in shard 0, which says so. */
 function shardOfPlace(mail: ShardedMail, place: Exclude<Place, "everywhere">): number {
   if ("box" in place) return mail.shardOfBox(place.box) ?? 0;
+  if ("shard" in place) return place.shard;
   if ("name" in place) return mail.shardOfName(place.name);
   return shardOfOwner(place.user ?? "", mail.layout.shards);
 }

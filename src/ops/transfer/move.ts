@@ -1,0 +1,71 @@
+/**
+ * MOVE to a mailbox of another shard, a portion at a time: the target's shard takes copies and writes down which messages are to go, the source's shard
+ * expunges exactly these, the target's shard forgets about it. Each step may be done twice: uids are never used again.
+ */
+import { randomBytes } from "node:crypto";
+import type { UidRange, UniqueId } from "../../formats/ids.ts";
+import { type CopyArgs, type CopyResult, copyNow, MOVE_RIGHTS, prepareCopy } from "../messages/copy.ts";
+import { expungeSlice } from "../messages/expunge.ts";
+import { messageBox } from "../messages/message-box.ts";
+import { normalRanges, rangesOfUids } from "../messages/uid-ranges.ts";
+import type { Verb } from "../verb.ts";
+import type { IdArgs } from "./begin.ts";
+import { dropRecord, writeRecord } from "./records.ts";
+
+export interface TakeArgs extends CopyArgs {
+  readonly sourceShard: number;
+  /** The server moves them by itself: no rights are asked for. */
+  readonly byServer?: boolean | undefined;
+  /** An earlier portion, whose messages have gone from the source. */
+  readonly moved?: string | undefined;
+}
+
+export interface TakeResult extends CopyResult {
+  /** Names the portion; undefined: none of the messages is there. */
+  readonly id: string | undefined;
+  /** Those still to be moved. */
+  readonly rest: readonly UidRange[];
+}
+
+const PORTION_ROWS = 500;
+
+/** Of the target's shard: copies a portion of the messages that are there. */
+export const take: Verb<TakeArgs, TakeResult> = {
+  name: "transfer.take",
+  run(context, args) {
+    const { tx, caller } = context;
+    if (args.moved !== undefined) dropRecord(tx, "transfer.move", args.moved);
+    // All that is left is looked at: there must be room for all of it.
+    const copying = prepareCopy(context, args, MOVE_RIGHTS, args.byServer ? "servers" : "callers");
+    const all = copying.uids;
+    const result = copyNow(context, copying, all.slice(0, tx.slice(PORTION_ROWS)));
+    const rest = rangesOfUids(all.slice(tx.slice(PORTION_ROWS)));
+    if (result.source.length === 0) return { ...result, id: undefined, rest };
+    const id = randomBytes(12).toString("hex");
+    const { from } = args;
+    writeRecord(tx, { kind: "transfer.move", id, at: tx.now, from, uids: result.source, caller });
+    return { ...result, id, rest };
+  },
+};
+
+export interface ReleaseArgs {
+  readonly box: UniqueId;
+  readonly uids: readonly UidRange[];
+}
+
+/** Of the source's shard: expunges what another shard has taken. The rights have been checked when it was. Returns highestmodseq. */
+export const release: Verb<ReleaseArgs, number> = {
+  name: "transfer.release",
+  run(context, args) {
+    const { box } = messageBox(context, args.box, 0);
+    const uids = normalRanges(args.uids);
+    for (let from: number | undefined = 1; from !== undefined; ) from = expungeSlice(context, box, uids, from, 0, []);
+    return context.tx.mailbox(box.mbox).header.highestModseq;
+  },
+};
+
+/** Of the target's shard: the messages of this portion have gone from their source. */
+export const moved: Verb<IdArgs, void> = {
+  name: "transfer.moved",
+  run: ({ tx }, { id }) => dropRecord(tx, "transfer.move", id),
+};
