@@ -1,14 +1,7 @@
 /** cyr_quota: lists quota roots with their limits and use; -f recounts. */
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import type { MboxName } from "../formats/ids.ts";
-import {
-  countedUse,
-  isSameUse,
-  type QuotaUsed,
-  quotasAsJson,
-  quotaTable,
-  type Tools,
-} from "../ops/maintenance/index.ts";
+import { correctUse, type QuotaUsed, quotasAsJson, quotaTable, type Tools } from "../ops/maintenance/index.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
 import type { QuotaRow } from "../store/index.ts";
 import { openTools } from "./support/open-tools.ts";
@@ -37,19 +30,13 @@ function rootsOf(tools: Tools, flags: Flags): QuotaRow[] {
   return [...found.values()].sort((a, b) => (a.root < b.root ? -1 : 1));
 }
 
-/** Recounts the roots whose use is not what their mailboxes say; prints each. Returns the rows as they are then. */
+/** Counts the roots, and corrects those whose use is not what their mailboxes say; prints each. Returns the rows as they are then. */
 async function fix(tools: Tools, quotas: readonly QuotaRow[], onlyReport: boolean): Promise<Map<MboxName, QuotaUsed>> {
   const changed = new Map<MboxName, QuotaUsed>();
   for (const quota of quotas) {
-    // Looked at from here first; what differs is counted again by the writer, which nobody can overtake.
-    const counted = countedUse(tools.reader.dbOfName(quota.root), quota.root);
-    if (isSameUse(quota, counted)) continue;
-    let before: QuotaUsed = quota;
-    let after = counted;
-    if (!onlyReport) {
-      ({ before, after } = await tools.writer.ask("maintenance.fix-quota", { root: quota.root }));
-      if (isSameUse(before, after)) continue;
-    }
+    const result = await correctUse(tools, quota.root, { who: name, onlyReport });
+    if (result === undefined) continue;
+    const { before, after } = result;
     const root = tools.external(quota.root);
     if (before.storageUsed !== after.storageUsed) {
       console.log(`${root}: usage was ${before.storageUsed}, now ${after.storageUsed}`);

@@ -4,9 +4,8 @@ import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import type { MboxName } from "../formats/ids.ts";
 import {
   Checkpoints,
-  countedUse,
+  correctUse,
   hasMessages,
-  isSameUse,
   MailboxCheck,
   rebuildList,
   type ReconstructOptions,
@@ -171,14 +170,13 @@ async function reconstruct(run: Run): Promise<void> {
 }
 
 async function checkQuota({ tools, options, log }: Run, root: MboxName): Promise<void> {
-  const [quota] = tools.reader.quotas(root);
-  if (quota?.root !== root || isSameUse(quota, countedUse(tools.reader.dbOfName(root), root))) return;
+  const result = await correctUse(tools, root, { who: name, onlyReport: options.dryRun });
+  if (result === undefined) return;
   if (options.dryRun) {
     console.log(`${tools.external(root)} quota use is wrong`);
     return;
   }
-  const { before, after } = await tools.writer.ask("maintenance.fix-quota", { root });
-  if (isSameUse(before, after)) return;
+  const { before, after } = result;
   const text = `quota use was ${before.storageUsed} octets in ${before.messageUsed} messages, now ${after.storageUsed} in ${after.messageUsed}`;
   console.log(`${tools.external(root)} ${text}`);
   log.notice(`${root} ${text}`);

@@ -3,8 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { silentLog } from "../../src/base/log.ts";
+import { loadImapdConf } from "../../src/config/index.ts";
 import type { MboxName } from "../../src/formats/ids.ts";
-import { programCaller } from "../../src/ops/index.ts";
+import { correctUse, measureUse } from "../../src/ops/maintenance/fix-quota.ts";
+import { Tools } from "../../src/ops/maintenance/index.ts";
+import { programCaller, takeIn } from "../../src/ops/index.ts";
 import { AdminSite, ownerOf } from "./admin-site.ts";
 
 const setQuota = (site: AdminSite, root: string, storage: number): Promise<unknown> =>
@@ -46,6 +50,43 @@ test("cyr_quota lists, fixes and says what it fixed", async (t) => {
   const wrong = site.run("quota", "-Z");
   assert.equal(wrong.status, 64);
   assert.match(wrong.stderr, /^cyr_quota: invalid option -- 'Z'\nusage: quota /);
+});
+
+test("what is wrong with a use is taken away once, whatever comes in while it is counted and whoever counts too", async (t) => {
+  const site = new AdminSite(t);
+  const root = "user.fred" as MboxName;
+  await site.create("user.fred", "user.fred.A");
+  await setQuota(site, root, 1000);
+  await site.append("user.fred", ["one", "two"]);
+  site.sql("UPDATE quota SET storage_used=storage_used+5000, message_used=0");
+  const config = loadImapdConf({ path: site.imapdConf, service: "test" });
+  const tools = Tools.open(config, silentLog, "test");
+  const measured = () => measureUse(tools.reader.dbOfName(root), root)!;
+  const deliver = async (text: string): Promise<void> => {
+    const box = tools.reader.entry("user.fred.A" as MboxName)!.uniqueId;
+    const { args, attachments } = takeIn(Buffer.from(`Subject: ${text}\r\n\r\nx\r\n`), { seconds: 1, nanos: 0 });
+    const target = { box, flags: { system: 0, user: [] }, quota: "ignore" as const, needsPost: false };
+    await tools.writer.ask("messages.deliver", { message: args, targets: [target] }, attachments);
+  };
+  try {
+    const found = measured();
+    assert.equal(found.before.storageUsed - found.after.storageUsed, 5000);
+    assert.deepEqual([found.before.messageUsed, found.after.messageUsed], [0, 2]);
+    await deliver("three");
+    await tools.writer.ask("maintenance.fix-quota", { root, found });
+    assert.deepEqual(measured().before, measured().after);
+    assert.equal(measured().after.messageUsed, 3);
+    site.sql("UPDATE quota SET message_used=100");
+    const results = await Promise.all(["a", "b", "c"].map((who) => correctUse(tools, root, { who })));
+    await deliver("four");
+    assert.deepEqual(
+      results.map((result) => result?.after.messageUsed),
+      [3, undefined, undefined],
+    );
+    assert.deepEqual(measured().before, measured().after);
+  } finally {
+    await tools.close();
+  }
 });
 
 test("cyr_quota counts nested roots apart", async (t) => {

@@ -1,10 +1,11 @@
-/** cyr_quota -f: recounts what the mailboxes below a quota root use, and puts it right. */
+/** cyr_quota -f: counts what the mailboxes below a quota root use, and puts the stored use right. */
 import type { MboxName } from "../../formats/ids.ts";
 import { childRange, keyOf, type QuotaRow } from "../../store/index.ts";
 import type { Database } from "../../store/database.ts";
-import { readQuotas } from "../../store/quota-row.ts";
+import { readQuota, readQuotas } from "../../store/quota-row.ts";
 import { refuse } from "../errors.ts";
 import type { Verb } from "../verb.ts";
+import type { Tools } from "./tools.ts";
 import { requireAdmin } from "./verb.ts";
 
 /** In the order of quotaResources; octets, messages, octets, folders. */
@@ -45,16 +46,72 @@ export interface FixQuotaResult {
   readonly after: QuotaUsed;
 }
 
-/** Stores the counted use of one root. */
-export const fixQuota: Verb<{ readonly root: MboxName }, FixQuotaResult> = {
+/**
+ * Stored and counted use of a root at one moment: a read transaction of 3 us a mailbox in this process, on a connection of its own.
+ * @returns undefined when there is no such root
+ */
+export function measureUse(db: Database, root: MboxName): FixQuotaResult | undefined {
+  return db.mapped(() => {
+    db.sqlite.exec("BEGIN");
+    try {
+      const quota = readQuota(db, root);
+      return quota && { before: usedOf(quota), after: countedUse(db, root) };
+    } finally {
+      db.sqlite.exec("COMMIT");
+    }
+  });
+}
+
+function usedOf({ storageUsed, messageUsed, annotUsed, folderUsed }: QuotaUsed): QuotaUsed {
+  return { storageUsed, messageUsed, annotUsed, folderUsed };
+}
+
+/**
+ * Corrects the stored use of one root by the difference that was found. As every change of a mailbox changes the stored use by its own
+ * difference, what is wrong stays the same however much mail comes in meanwhile: nothing is counted in the writer. Whoever asks holds
+ * QUOTA_CLAIM from measuring on, for a difference must not be taken away twice.
+ */
+export const fixQuota: Verb<{ readonly root: MboxName; readonly found: FixQuotaResult }, FixQuotaResult> = {
   name: "maintenance.fix-quota",
-  run(context, { root }) {
+  run(context, { root, found }) {
     requireAdmin(context);
     const { tx } = context;
     const quota = tx.quota(root) ?? refuse("quotaRootNonexistent");
-    const after = countedUse(tx.db, root);
-    const { storageUsed, messageUsed, annotUsed, folderUsed } = quota;
-    if (!isSameUse(quota, after)) tx.putQuota({ ...quota, ...after });
-    return { before: { storageUsed, messageUsed, annotUsed, folderUsed }, after };
+    const before = usedOf(quota);
+    const after = { ...before };
+    for (const field of fields) after[field] = Math.max(0, before[field] + found.after[field] - found.before[field]);
+    tx.putQuota({ ...quota, ...after });
+    return { before, after };
   },
 };
+
+/** The name that Cyrus has for its lock. */
+const QUOTA_CLAIM = "$QUOTACHANGE";
+/** How long another program that corrects quotas is waited for. */
+const CLAIM_MILLISECONDS = 60_000;
+
+/**
+ * Counts a root's use and puts it right.
+ * @param who for those who find the lock taken
+ * @returns what it was and is, undefined when it is right
+ * @throws MailError, ClaimRefused
+ */
+export async function correctUse(
+  { mail, writer, reader }: Pick<Tools, "mail" | "writer" | "reader">,
+  root: MboxName,
+  { who, onlyReport = false }: { readonly who: string; readonly onlyReport?: boolean },
+): Promise<FixQuotaResult | undefined> {
+  const measure = (): FixQuotaResult | undefined => {
+    const found = measureUse(reader.dbOfName(root), root);
+    return found && !isSameUse(found.before, found.after) ? found : undefined;
+  };
+  const wrong = measure();
+  if (wrong === undefined || onlyReport) return wrong;
+  const claim = await mail.claim(QUOTA_CLAIM, who, CLAIM_MILLISECONDS);
+  try {
+    const found = measure();
+    return found && (await writer.ask("maintenance.fix-quota", { root, found }));
+  } finally {
+    claim.release();
+  }
+}

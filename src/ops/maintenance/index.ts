@@ -9,7 +9,7 @@ export {
   removeDeletedMailboxes,
   removeTombstones,
 } from "./expiry-run.ts";
-export { countedUse, isSameUse, type QuotaUsed } from "./fix-quota.ts";
+export { correctUse, type FixQuotaResult, type QuotaUsed } from "./fix-quota.ts";
 export { quotasAsJson, quotaTable } from "./quota-report.ts";
 export { hasMessages, MaintenanceReader } from "./reader.ts";
 export { Tools } from "./tools.ts";

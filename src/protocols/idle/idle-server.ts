@@ -119,7 +119,7 @@ export class IdleServer {
     this.#changed.clear();
     for (const name of changed) {
       const octets = encodeIdle({ kind: "notify", name });
-      for (const { path } of [...this.#idlers.of(name)]) this.#tell(path, name, octets);
+      for (const { path } of this.#idlers.of(name)) this.#tell(path, name, octets);
     }
   }
 
@@ -137,7 +137,8 @@ export class IdleServer {
 
   #tellOwed(): void {
     this.#againTimer = undefined;
-    for (const [path, owed] of [...this.#owed]) {
+    const all = [...this.#owed]; // who cannot be told now either comes back into it
+    for (const [path, owed] of all) {
       this.#owed.delete(path);
       const names = [...owed.names];
       if (owed.tries >= MAX_TRIES) {
