@@ -1,4 +1,4 @@
-/** A store with its writer in this process, in a throw-away directory, for tests of protocols and programs. */
+/** A store with its writers in this process, in a throw-away directory, for tests of protocols and programs. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { type Config, parseImapdConf } from "../../src/config/index.ts";
 import type { MboxName, UserId } from "../../src/formats/ids.ts";
 import { type Caller, Mail, writerOptions, writerSocketPath } from "../../src/ops/index.ts";
 import { type Changes, StoreWriter, WriterServer } from "../../src/store/index.ts";
+import { shardLines } from "./shards.ts";
 
 export interface MailStoreOptions {
   /** Further lines of imapd.conf. */
@@ -40,28 +41,11 @@ admins: cyrus
 ${imapdConf.includes("allowplaintext:") ? "" : "allowplaintext: yes"}
 sasl_pwcheck_method: alwaystrue
 failedloginpause: 0
-${imapdConf}
+${shardLines(imapdConf)}
 `;
   const config = parseImapdConf(text, { file: "imapd.conf" });
-  let published: (changes: Changes) => void = () => {};
-  const writer = StoreWriter.open({
-    ...writerOptions(config, log, "test"),
-    threads: true,
-    published: (changes) => published(changes),
-  });
-  const server = new WriterServer(
-    {
-      submit: (request) => writer.submit(request),
-      storedAnswer: (client, id) => writer.storedAnswer(client, id),
-      forgetClient: (client) => writer.forgetClient(client),
-      settle: () => writer.settle(),
-      takeOver: (client, id, answer) => writer.takeOver(client, id, answer),
-      status: () => ({}),
-    },
-    log,
-  );
-  published = (changes) => server.publish(changes);
-  await server.listen(writerSocketPath(config));
+  const writers: ShardWriter[] = [];
+  for (let shard = 0; shard < config.store_shards; shard++) writers.push(await startWriter(config, log, shard));
   const mails: Mail[] = [];
   const newMail = (): Mail => {
     const mail = new Mail(config);
@@ -80,9 +64,41 @@ ${imapdConf}
     },
     async stop() {
       for (const each of mails) each.close();
+      for (const writer of writers) await writer.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+interface ShardWriter {
+  close(): Promise<void>;
+}
+
+/** What cyr_stored is for a shard. */
+async function startWriter(config: Config, log: Log, shard: number): Promise<ShardWriter> {
+  let published: (changes: Changes) => void = () => {};
+  const writer = StoreWriter.open({
+    ...writerOptions(config, log, "test", shard),
+    threads: true,
+    published: (changes) => published(changes),
+  });
+  const server = new WriterServer(
+    {
+      submit: (request) => writer.submit(request),
+      storedAnswer: (client, id) => writer.storedAnswer(client, id),
+      forgetClient: (client) => writer.forgetClient(client),
+      settle: () => writer.settle(),
+      takeOver: (client, id, answer) => writer.takeOver(client, id, answer),
+      status: () => ({}),
+    },
+    log,
+  );
+  published = (changes) => server.publish(changes);
+  await server.listen(writerSocketPath(config, shard));
+  return {
+    async close() {
       await server.close();
       await writer.close();
-      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

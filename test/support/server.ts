@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { splitUser, UserDatabase } from "../../src/server/auth/index.ts";
 import { makeCertificate } from "../../src/server/tls/index.ts";
+import { shardLines } from "./shards.ts";
 import { ImapClient } from "./wire-client.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -74,7 +75,7 @@ sasl_sasldb_path: ${dir}/conf/sasldb2
 tls_server_cert: ${certificateFile}
 tls_server_key: ${dir}/key.pem
 lmtpsocket: ${dir}/run/lmtp
-${imapdConf}
+${shardLines(imapdConf)}
 `,
   );
   const flags = `-C ${dir}/imapd.conf`;

@@ -10,6 +10,7 @@ import { loadImapdConf } from "../../src/config/index.ts";
 import type { MboxName, UserId } from "../../src/formats/ids.ts";
 import { type Caller, type Mail, openProgramMail, programCaller, takeIn } from "../../src/ops/index.ts";
 import { mailboxDirectory, messagePath } from "../../src/store/index.ts";
+import { shardLines } from "../support/shards.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -43,7 +44,7 @@ export class AdminSite {
     mkdirSync(join(this.dir, "conf"));
     writeFileSync(
       this.imapdConf,
-      `configdirectory: ${this.dir}/conf\npartition-default: ${this.dir}/spool\nadmins: cyrus\n${settings}\n`,
+      `configdirectory: ${this.dir}/conf\npartition-default: ${this.dir}/spool\nadmins: cyrus\n${shardLines(settings)}\n`,
     );
   }
 
