@@ -15,6 +15,7 @@ export {
   spoolOnly,
 } from "./blobs/places.ts";
 export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage } from "./blobs/message-reader.ts";
+export { CacheMemory } from "./cache/cache-memory.ts";
 export { CacheReader } from "./cache/cache-reader.ts";
 export { SchemaError, ShardsError } from "./database.ts";
 export { type ChangeListener, ClaimRefused, type HeldClaim, StoreClient } from "./ipc/client.ts";

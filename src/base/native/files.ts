@@ -1,6 +1,6 @@
-/** File calls that Node lacks: locks, syncfs, cached reads, descriptor flags, kinds of filesystem. */
+/** File calls that Node lacks: locks, syncfs, descriptor flags, kinds of filesystem. */
 import { statfsSync } from "node:fs";
-import { addressOf, lastErrno, libc, NativeError } from "./libc.ts";
+import { libc, NativeError } from "./libc.ts";
 
 const F_GETFL = 3;
 const F_SETFL = 4;
@@ -17,15 +17,12 @@ const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const LOCK_UN = 8;
-const RWF_NOWAIT = 8;
-const EAGAIN = 11;
 
 const fcntl = libc("fcntl", "int", ["int", "int", "long"]);
 const fcntlStruct = libc("fcntl", "int", ["int", "int", "void *"]);
 const flockCall = libc("flock", "int", ["int", "int"]);
 const syncfsCall = libc("syncfs", "int", ["int"]);
 const fadviseCall = libc("posix_fadvise", "int", ["int", "int64", "int64", "int"]);
-const preadv2 = libc("preadv2", "long", ["int", "void *", "int", "int64", "int"]);
 const dup2 = libc("dup2", "int", ["int", "int"]);
 const memfdCreate = libc("memfd_create", "int", ["str", "uint"]);
 
@@ -146,24 +143,6 @@ const advices = { normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4,
 export function adviseFile(fd: number, advice: keyof typeof advices, offset = 0, length = 0): void {
   const errno = fadviseCall(fd, offset, length, advices[advice]);
   if (errno > 0) throw new NativeError("posix_fadvise", errno);
-}
-
-const iovec = Buffer.alloc(16);
-
-/**
- * Reads what the page cache has, without touching the disk: the number of octets read (fewer than asked when only the
- * beginning is cached, 0 at the end of the file), or undefined when a read would wait or this filesystem cannot tell.
- */
-export function readCached(fd: number, into: Uint8Array, position: number): number | undefined {
-  iovec.writeBigUInt64LE(addressOf(into), 0);
-  iovec.writeBigUInt64LE(BigInt(into.length), 8);
-  const count = preadv2.raw(fd, iovec, 1, position, RWF_NOWAIT);
-  if (count >= 0) return count;
-  const errno = lastErrno();
-  const EOPNOTSUPP = 95;
-  const ENOSYS = 38;
-  if (errno === EAGAIN || errno === EOPNOTSUPP || errno === ENOSYS) return undefined;
-  throw new NativeError("preadv2", errno);
 }
 
 /** A file that lives in memory only and has no name in any directory. Close-on-exec. */

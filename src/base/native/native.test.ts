@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -156,9 +156,30 @@ test("cached octets are read without waiting", async () => {
     codeOf(() => native.readCached(9_999, into, 0)),
     "EBADF",
   );
+  const parts = Buffer.from("..........");
+  if (count !== undefined) {
+    assert.equal(native.readCached(fd, parts, 2, 3, 4), 4);
+    assert.equal(native.readCached(fd, parts, 8, 8), 2);
+    assert.equal(parts.toString(), "...2345.89");
+  }
+  assert.throws(() => native.readCached(fd, parts, 0, 8, 3), RangeError);
   native.adviseFile(fd, "dontneed");
   await native.syncFilesystemLater(fd);
   closeSync(fd);
+});
+
+test("a file is opened for reading, or is not there", () => {
+  const path = join(dir, "opened");
+  assert.equal(native.openIfThere(path), undefined);
+  writeFileSync(path, "x");
+  const fd = native.openIfThere(path)!;
+  assert.equal(readFileSync(fd, "latin1"), "x");
+  native.closeDescriptor(fd);
+  assert.equal(
+    codeOf(() => native.openIfThere(join(path, "below"))),
+    "ENOTDIR",
+  );
+  assert.throws(() => native.openIfThere(`${path}\0x`), RangeError);
 });
 
 test("a memory file, and what kind of filesystem a path is on", () => {

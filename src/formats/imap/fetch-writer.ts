@@ -80,9 +80,9 @@ export class FetchLine {
     this.#item().octets(octets);
   }
 
-  /** A name and octets in wire form: `ENVELOPE`, and the cached structure. */
-  value(name: string, octets: Uint8Array): void {
-    this.#item().text(name).space().octets(octets);
+  /** A name with its space and octets in wire form, a part of `source`: `ENVELOPE `, and the cached structure. */
+  value(name: Uint8Array, source: Buffer, start: number, end: number): void {
+    this.#item().octets(name).part(source, start, end);
   }
 
   /** `UID 7`, `RFC822.SIZE 1701`. */
@@ -110,9 +110,20 @@ export class FetchLine {
     this.#item().text(name).space().dateTime(epochSeconds, zoneMinutes);
   }
 
-  /** `BODY[HEADER] {212}` CRLF; the literal's octets are the caller's to write next. @param label is a FetchSection's */
-  literalHead(label: string, sizeOctets: number): void {
-    this.#item().text(label).space().literalHead(sizeOctets);
+  /** `BODY[HEADER] {212}` CRLF; the literal's octets are the caller's to write next. @param label is a FetchSection's, with a space behind it */
+  literalHead(label: Uint8Array, sizeOctets: number): void {
+    this.#item().octets(label).literalHead(sizeOctets);
+  }
+
+  /** What was written since, an item that cannot be had after all, is taken back. @param octets the number of them */
+  takeBack(octets: number, wasFirst: boolean): void {
+    this.#out.retreat(octets);
+    this.#first = wasFirst;
+  }
+
+  /** Whether no item has been written. */
+  get isEmpty(): boolean {
+    return this.#first;
   }
 
   end(): void {

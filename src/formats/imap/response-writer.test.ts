@@ -137,8 +137,8 @@ test("lines as in the captures", () => {
         line.numberInParens("MODSEQ", 22);
         line.textInParens("EMAILID", "M1");
         line.word("CID", "NIL");
-        line.value("ENVELOPE", Buffer.from("(NIL)"));
-        line.literalHead("BODY[]", 2);
+        line.value(Buffer.from("ENVELOPE "), Buffer.from(" (NIL)"), 1, 6);
+        line.literalHead(Buffer.from("BODY[] "), 2);
         out.octets(Buffer.from("hi"));
         line.end();
       },

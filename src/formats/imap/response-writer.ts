@@ -5,7 +5,9 @@ import { SMALL_REPLY_OCTETS } from "./limits.ts";
 import { canBeQuoted, needsNoQuotes } from "./strings.ts";
 
 /** Shorter pieces are copied by a loop, which beats the call into native code. */
-const LOOP_OCTETS = 60;
+const LOOP_OCTETS = 40;
+/** Text is put down in steps of this many characters at least. */
+const TEXT_STEP = 60;
 const QUESTION = 63;
 const none = Buffer.alloc(0);
 
@@ -99,6 +101,21 @@ export class ResponseWriter {
     return this;
   }
 
+  /** Some octets of a Buffer that are in wire form: `octets` for a part, without a view of it. */
+  part(source: Buffer, start: number, end: number): this {
+    const length = end - start;
+    if (length > this.#chunk.length - this.#at) {
+      if (length > this.#pool.chunkOctets) return this.octets(source.subarray(start, end));
+      this.#room(length);
+    }
+    const chunk = this.#chunk;
+    let at = this.#at;
+    if (length < LOOP_OCTETS) for (let i = start; i < end; i++) chunk[at++] = source[i]!;
+    else source.copy(chunk, at, start, end);
+    this.#at += length;
+    return this;
+  }
+
   /** Octets in wire form, given away without a copy: what is pending leaves first. They must not change any more. */
   give(octets: Buffer): this {
     if (octets.length <= SMALL_REPLY_OCTETS) return this.octets(octets);
@@ -118,17 +135,29 @@ export class ResponseWriter {
     return this.#chunk.subarray(this.#at);
   }
 
+  /** The chunk being filled, up to `unflushedOctets`: after a `reserve` one may write behind that, then `advance`. */
+  get chunk(): Buffer {
+    return this.#chunk;
+  }
+
   advance(octets: number): this {
     this.#at += octets;
     return this;
   }
 
+  /** Takes back the last `octets` octets, which are still in the chunk: those written since a `reserve` that held them all. */
+  retreat(octets: number): this {
+    if (octets > this.#at) throw new RangeError("octets that have left");
+    this.#at -= octets;
+    return this;
+  }
+
   /** Text for people or keywords of ours. Control characters, also CR and LF, come out as "?". */
   text(text: string): this {
-    if (text.length > LOOP_OCTETS) {
+    if (text.length > TEXT_STEP) {
       let from = 0;
       while (from < text.length) {
-        this.#room(LOOP_OCTETS);
+        this.#room(TEXT_STEP);
         const to = Math.min(text.length, from + this.#chunk.length - this.#at);
         this.#safe(text, from, to);
         from = to;

@@ -88,35 +88,50 @@ export class FieldSet {
   readonly names: readonly string[];
   /** True for HEADER.FIELDS.NOT. */
   readonly not: boolean;
-  readonly #byHash = new Map<number, string[]>();
+  /** Names in lower case, and where to find them: an open table by hash, of places in `lower` counted from 1; 0 is empty. */
+  readonly #lower: Uint8Array[] = [];
+  readonly #hashes: Int32Array;
+  readonly #places: Int32Array;
+  readonly #mask: number;
 
   constructor(names: readonly string[], not = false) {
     this.names = names.map((name) => name.toUpperCase());
     this.not = not;
-    for (const name of names) {
-      const lower = name.toLowerCase();
-      const hash = fieldNameHash(lower);
-      const same = this.#byHash.get(hash);
-      if (same) same.push(lower);
-      else this.#byHash.set(hash, [lower]);
+    let size = 8;
+    while (size < 4 * names.length) size *= 2;
+    this.#mask = size - 1;
+    this.#hashes = new Int32Array(size);
+    this.#places = new Int32Array(size);
+    for (const lower of new Set(names.map((name) => name.toLowerCase()))) {
+      const hash = fieldNameHash(lower) | 0;
+      this.#lower.push(Buffer.from(lower, "latin1"));
+      let slot = hash & this.#mask;
+      while (this.#places[slot] !== 0) slot = (slot + 1) & this.#mask;
+      this.#hashes[slot] = hash;
+      this.#places[slot] = this.#lower.length;
     }
   }
 
   /** Whether a field of that hash may be named; sure only when it says no. */
   mayName(hash: number): boolean {
-    return this.#byHash.has(hash);
+    const wanted = hash | 0;
+    for (let slot = wanted & this.#mask; this.#places[slot] !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#hashes[slot] === wanted) return true;
+    }
+    return false;
   }
 
   /** Whether octets[start, end) is one of the names. */
   isNamed(hash: number, octets: Uint8Array, start: number, end: number): boolean {
-    const same = this.#byHash.get(hash);
-    if (same === undefined) return false;
-    for (const name of same) {
+    const wanted = hash | 0;
+    for (let slot = wanted & this.#mask; this.#places[slot] !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#hashes[slot] !== wanted) continue;
+      const name = this.#lower[this.#places[slot]! - 1]!;
       if (name.length !== end - start) continue;
       let i = 0;
       while (i < name.length) {
         const c = octets[start + i]!;
-        if ((c >= 0x41 && c <= 0x5a ? c + 32 : c) !== name.charCodeAt(i)) break;
+        if ((c >= 0x41 && c <= 0x5a ? c + 32 : c) !== name[i]) break;
         i++;
       }
       if (i === name.length) return true;

@@ -10,6 +10,7 @@ export { FieldSet, fieldNameHash, headerFields, unfold } from "./header-fields.t
 export * as limits from "./limits.ts";
 export {
   type CacheItem,
+  cacheFieldPlaces,
   cacheHasField,
   cacheHeaderFields,
   cacheHeaderFieldsRoom,
@@ -20,6 +21,8 @@ export {
   cacheSection,
   checkRecord,
   type Encoding,
+  type FieldPlaces,
+  hasSoundHead,
   type PartInfo,
   type Range,
   recordCrc,

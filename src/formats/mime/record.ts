@@ -74,6 +74,22 @@ export function checkRecord(octets: Uint8Array, base = 0): number {
   return length;
 }
 
+/**
+ * Whether the head at `base` is that of a record of `length` octets, its sections in order and inside of it: what is left to look at when a record's
+ * CRC was right before. No accessor leaves such a record.
+ */
+export function hasSoundHead(octets: Uint8Array, base: number, length: number): boolean {
+  if (length < headSize || base + length > octets.length || u32(octets, base + 4) !== length) return false;
+  for (let i = 0; i < magic.length; i++) if (octets[base + i] !== magic[i]) return false;
+  let last = headSize;
+  for (let at = base + 24; at <= base + 48; at += 4) {
+    const next = u32(octets, at);
+    if (next < last) return false;
+    last = next;
+  }
+  return last <= length && u32(octets, base + 52) * partSize <= length;
+}
+
 /** Length of the record at `base`, as it says itself. */
 export function recordLength(octets: Uint8Array, base = 0): number {
   return u32(octets, base + 4);
@@ -213,11 +229,60 @@ function partInfo(octets: Uint8Array, base: number, at: number): PartInfo {
   };
 }
 
+/** Places of chosen fields in a record, filled by cacheFieldPlaces. Fields that follow each other are one place. */
+export interface FieldPlaces {
+  /** Start and end of each place in turn; those behind `length` are of no meaning. */
+  readonly bounds: number[];
+  /** Numbers in `bounds` that count. */
+  length: number;
+}
+
 /**
- * Copies the answer to HEADER.FIELDS or HEADER.FIELDS.NOT: fields and the empty line after them.
+ * Finds the answer to HEADER.FIELDS or HEADER.FIELDS.NOT: the fields at `into`'s places, in turn, and an empty line (CRLF) after them.
+ * @returns the size of the answer with its empty line, or -1 when the record does not hold all that is asked for, so that
+ *   the message's header must be read (headerFields)
+ */
+export function cacheFieldPlaces(octets: Uint8Array, base: number, fields: FieldSet, into: FieldPlaces): number {
+  into.length = 0;
+  if ((octets[base + 12]! & flagIndexComplete) === 0) return -1;
+  const { bounds } = into;
+  const { not } = fields;
+  const indexEnd = base + u32(octets, base + 44);
+  const fieldsEnd = base + u32(octets, base + 48);
+  let size = 2;
+  let count = 0;
+  let last = -1;
+  for (let entry = base + u32(octets, base + 40); entry < indexEnd; entry += fieldSize) {
+    const hash = octets[entry]! | (octets[entry + 1]! << 8) | (octets[entry + 2]! << 16) | (octets[entry + 3]! << 24);
+    const mayBeNamed = fields.mayName(hash);
+    if (!mayBeNamed && !not) continue;
+    // Not kept. When its hash is one of the set's its name might still be another, so the message has to say.
+    if (octets[entry + 11]! >= 0x80) return -1;
+    const start = base + u32(octets, entry + 4);
+    const length = u32(octets, entry + 8);
+    if (start + length > fieldsEnd) return -1;
+    if (mayBeNamed) {
+      let colon = start;
+      while (colon < start + length && octets[colon] !== 0x3a) colon++;
+      if (fields.isNamed(hash, octets, start, colon) === not) continue;
+    }
+    size += length;
+    if (start === last) bounds[count - 1] = last = start + length;
+    else {
+      bounds[count++] = start;
+      bounds[count++] = last = start + length;
+    }
+  }
+  into.length = count;
+  return size;
+}
+
+const places: FieldPlaces = { bounds: [], length: 0 };
+
+/**
+ * Copies what cacheFieldPlaces finds, and the empty line after it.
  * @param target gets the octets from `at` on; the caller makes room with cacheHeaderFieldsRoom
- * @returns the position after the last octet, or -1 when the record does not hold all that is asked for, so that the
- *   message's header must be read (headerFields)
+ * @returns the position after the last octet, or -1
  */
 export function cacheHeaderFields(
   octets: Uint8Array,
@@ -226,24 +291,13 @@ export function cacheHeaderFields(
   target: Uint8Array,
   at: number,
 ): number {
-  if ((octets[base + 12]! & flagIndexComplete) === 0) return -1;
-  const index = base + u32(octets, base + 40);
-  const indexEnd = base + u32(octets, base + 44);
+  if (cacheFieldPlaces(octets, base, fields, places) < 0) return -1;
   let p = at;
-  for (let entry = index; entry < indexEnd; entry += fieldSize) {
-    const hash = u32(octets, entry);
-    const mayBeNamed = fields.mayName(hash);
-    if (!mayBeNamed && !fields.not) continue;
-    // Not kept. When its hash is one of the set's its name might still be another, so the message has to say.
-    if (octets[entry + 11]! >= 0x80) return -1;
-    const start = base + u32(octets, entry + 4);
-    const end = start + u32(octets, entry + 8);
-    if (mayBeNamed) {
-      let colon = start;
-      while (octets[colon] !== 0x3a) colon++;
-      if (fields.isNamed(hash, octets, start, colon) === fields.not) continue;
-    }
-    for (let i = start; i < end; i++) target[p++] = octets[i]!;
+  for (let i = 0; i < places.length; i += 2) {
+    const start = places.bounds[i]!;
+    const end = places.bounds[i + 1]!;
+    target.set(octets.subarray(start, end), p);
+    p += end - start;
   }
   target[p++] = 13;
   target[p++] = 10;
@@ -265,8 +319,9 @@ export function cacheHasField(octets: Uint8Array, base: number, fields: FieldSet
     if (!fields.mayName(hash)) continue;
     if (octets[entry + 11]! >= 0x80) return "unknown";
     const start = base + u32(octets, entry + 4);
+    const end = start + u32(octets, entry + 8);
     let colon = start;
-    while (octets[colon] !== 0x3a) colon++;
+    while (colon < end && octets[colon] !== 0x3a) colon++;
     if (fields.isNamed(hash, octets, start, colon)) return "yes";
   }
   return complete ? "no" : "unknown";

@@ -5,7 +5,7 @@ import type { Namespace } from "../../ops/names/index.ts";
 import type { Authenticator, Identity } from "../../server/auth/index.ts";
 import type { Connection } from "../../server/connection/index.ts";
 import type { WorkerContext } from "../../server/worker/index.ts";
-import type { Snapshot } from "../../store/index.ts";
+import type { CacheMemory, Snapshot } from "../../store/index.ts";
 import type { AppendInput } from "./append/append-input.ts";
 import type { SelectedMailbox, TellOptions } from "./mailbox/selected-mailbox.ts";
 import type { MailboxHub, Watcher } from "./mailbox/shared-mailbox.ts";
@@ -18,6 +18,7 @@ export interface ImapService {
   readonly logins: Authenticator;
   readonly hub: MailboxHub;
   readonly pool: ChunkPool;
+  readonly cacheMemory: CacheMemory;
   readonly limits: { readonly preLogin: ImapLimits; readonly session: ImapLimits };
   readonly commands: ReadonlyMap<string, TableCommand>;
   readonly capabilities: readonly string[];

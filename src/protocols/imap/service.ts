@@ -6,6 +6,7 @@ import { inboxOf } from "../../ops/names/index.ts";
 import type { Authenticator } from "../../server/auth/index.ts";
 import type { Connection } from "../../server/connection/index.ts";
 import type { PreparedService, WorkerContext } from "../../server/worker/index.ts";
+import { CacheMemory } from "../../store/index.ts";
 import { capabilitiesOf } from "./capability.ts";
 import { commandTable } from "./commands/index.ts";
 import type { ImapService, TableCommand } from "./core.ts";
@@ -20,6 +21,7 @@ export class SharedService implements ImapService {
   readonly logins: Authenticator;
   readonly hub: MailboxHub;
   readonly pool = new ChunkPool();
+  readonly cacheMemory = new CacheMemory();
   readonly limits: { readonly preLogin: ImapLimits; readonly session: ImapLimits };
   readonly commands: ReadonlyMap<string, TableCommand>;
   readonly capabilities: readonly string[];

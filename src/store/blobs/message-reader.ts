@@ -206,7 +206,8 @@ export class MessageReader {
   /** Where a message is in most cases. The last answer is kept: it is asked for message after message of one mailbox. */
   private usualDirectory({ uniqueId, partition, blobPlace = BlobPlace.spool }: MessageLocation): string {
     const { last } = this;
-    if (last.uniqueId === uniqueId && last.partition === partition && last.blobPlace === blobPlace) return last.directory;
+    if (last.uniqueId === uniqueId && last.partition === partition && last.blobPlace === blobPlace)
+      return last.directory;
     const place = withBlobPlace(partition, blobPlace);
     this.root(partitionOf(place));
     const directory = messageDirectory(this.roots, place, uniqueId);

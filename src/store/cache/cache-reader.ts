@@ -1,90 +1,139 @@
 /**
- * Reading cache records of one mailbox: large windows of the append-only file, records found by the offset in their row and checked by its CRC. A record
+ * Reading cache records of one mailbox: windows of the append-only file, records found by the offset in their row and checked by its CRC. A record
  * that is missing or wrong is undefined; whoever asked makes it again from the message.
  */
-import { closeSync, constants, openSync, read as readLater } from "node:fs";
+import { read as readLater } from "node:fs";
 import { crc32 } from "node:zlib";
-import { readCached } from "../../base/native/index.ts";
+import { closeDescriptor, openIfThere, readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
+import { hasSoundHead } from "../../formats/mime/index.ts";
 import { cachePath, mailboxDirectory } from "../blobs/paths.ts";
 import type { CachePlace } from "../records/cold.ts";
+import { type CacheMemory, type CheckedRecords, WINDOW_OCTETS } from "./cache-memory.ts";
 
-/** One read brings many messages' records: they lie in order of arrival. */
-const WINDOW_OCTETS = 256 << 10;
+/** What is read first: a client that wants one record pays for few. Each further read of the file's next part is four times larger. */
+const FIRST_OCTETS = 8 << 10;
+const none = Buffer.alloc(0);
 
+/** Must be closed. */
 export class CacheReader {
+  /** The window that `find` found the record in, from `at` on; valid until the next call. */
+  octets: Buffer = none;
+  at = 0;
   private readonly directory: string;
+  private readonly uniqueId: UniqueId;
+  private readonly memory: CacheMemory | undefined;
+  private checked: CheckedRecords | undefined;
   private fd: number | undefined;
   private generation = 0;
-  private window = Buffer.alloc(0);
-  private windowAt = 0;
+  /** A buffer of the memory's. */
+  private window: Buffer | undefined;
+  /** The octets of the file from `start` to `end` are in `octets`. */
+  private start = 0;
+  private end = 0;
+  private next = FIRST_OCTETS;
+  /** The file has ended before the record at this offset does. */
+  private short = -1;
 
-  constructor(partitionRoot: string, uniqueId: UniqueId) {
+  /** @param memory with it a record's CRC is computed only when the process reads it for the first time */
+  constructor(partitionRoot: string, uniqueId: UniqueId, memory?: CacheMemory) {
     this.directory = mailboxDirectory(partitionRoot, uniqueId);
+    this.uniqueId = uniqueId;
+    this.memory = memory;
+  }
+
+  /** The record of a message as a view; see `find`. */
+  record(row: CachePlace): Buffer | undefined | Promise<void> {
+    const found = this.find(row);
+    return found === true ? this.octets.subarray(this.at, this.at + row.cacheLength) : found || undefined;
   }
 
   /**
-   * The record of a message, as a part of the current window: valid until the next call. `waiting` is called, when given, with a read that could not be
-   * had from the page cache; it must be awaited and the call repeated.
+   * Finds the record of a message: in `octets` at `at`. false: there is none, or it is damaged. A promise: it cannot be had from the page cache; await
+   * it, and call again.
    */
-  record(row: CachePlace): Buffer | undefined | Promise<void> {
-    const { cacheLength, cacheOffset, cacheCrc, cacheGeneration } = row;
-    if (cacheLength === 0) return undefined;
-    const start = cacheOffset - this.windowAt;
-    const inWindow = cacheGeneration === this.generation && start >= 0 && start + cacheLength <= this.window.length;
-    if (!inWindow) {
-      const waiting = this.load(cacheGeneration, cacheOffset, Math.max(WINDOW_OCTETS, cacheLength));
-      if (waiting) return waiting;
+  find(row: CachePlace): boolean | Promise<void> {
+    const { cacheLength, cacheOffset, cacheGeneration } = row;
+    if (cacheLength === 0) return false;
+    if (cacheGeneration !== this.generation || cacheOffset < this.start || cacheOffset + cacheLength > this.end) {
+      const waiting = this.load(cacheGeneration, cacheOffset, cacheLength);
+      if (waiting !== undefined) return waiting;
+      if (cacheOffset + cacheLength > this.end) return false;
     }
-    const at = cacheOffset - this.windowAt;
-    if (at + cacheLength > this.window.length) return undefined;
-    const record = this.window.subarray(at, at + cacheLength);
-    return crc32(record) === cacheCrc ? record : undefined;
+    this.at = cacheOffset - this.start;
+    return this.isWhole(row);
   }
 
   close(): void {
-    if (this.fd !== undefined) closeSync(this.fd);
+    if (this.fd !== undefined) closeDescriptor(this.fd);
+    if (this.window !== undefined) this.memory?.releaseWindow(this.window);
     this.fd = undefined;
+    this.window = undefined;
+    this.checked = undefined;
+    this.forget(0);
     this.generation = 0;
-    this.window = Buffer.alloc(0);
   }
 
-  private load(generation: number, offset: number, length: number): Promise<void> | undefined {
+  private isWhole({ cacheLength, cacheOffset, cacheCrc }: CachePlace): boolean {
+    const { at, octets, checked } = this;
+    // What has been found whole before is looked at only so far that damage since then leads nowhere.
+    if (checked?.has(cacheOffset)) return hasSoundHead(octets, at, cacheLength);
+    if (crc32(octets.subarray(at, at + cacheLength)) !== cacheCrc) return false;
+    checked?.add(cacheOffset);
+    return true;
+  }
+
+  private forget(at: number): void {
+    this.octets = none;
+    this.start = at;
+    this.end = at;
+  }
+
+  private load(generation: number, offset: number, least: number): Promise<void> | undefined {
     if (generation !== this.generation) {
       this.close();
       this.fd = openIfThere(cachePath(this.directory, generation));
       this.generation = generation;
+      this.checked = this.memory?.checked(this.uniqueId, generation);
     }
-    this.windowAt = offset;
-    if (this.fd === undefined) {
-      this.window = Buffer.alloc(0);
+    const isNext = offset >= this.start && offset <= this.end + this.next;
+    this.forget(offset);
+    const { fd, short } = this;
+    this.short = -1;
+    if (fd === undefined || short === offset) return undefined;
+    const length = Math.max(least, Math.min(this.next, WINDOW_OCTETS));
+    if (isNext) this.next = Math.min(this.next * 4, WINDOW_OCTETS);
+    const target = this.target(length);
+    const read = readCached(fd, target, offset, 0, length);
+    if (read !== undefined && (read >= least || read === 0)) {
+      this.octets = target;
+      this.end = offset + read;
       return undefined;
     }
+    return this.loadLater(fd, offset, least);
+  }
+
+  private target(length: number): Buffer {
+    if (length > WINDOW_OCTETS) return Buffer.allocUnsafeSlow(length);
+    this.window ??= this.memory?.takeWindow() ?? Buffer.allocUnsafeSlow(WINDOW_OCTETS);
+    return this.window;
+  }
+
+  /** Into a buffer of its own: the reader may be closed before it is full. */
+  private loadLater(fd: number, offset: number, least: number): Promise<void> {
+    const length = Math.max(least, WINDOW_OCTETS);
     const target = Buffer.allocUnsafeSlow(length);
-    const read = readCached(this.fd, target, offset);
-    if (read !== undefined) {
-      this.window = target.subarray(0, read);
-      return undefined;
-    }
-    const { fd } = this;
     return new Promise((resolve, reject) => {
       readLater(fd, target, 0, length, offset, (error, count) => {
-        if (error) reject(error);
-        else {
-          this.window = target.subarray(0, count);
-          this.windowAt = offset;
-          resolve();
+        if (error) return reject(error);
+        if (this.fd === fd) {
+          this.octets = target;
+          this.start = offset;
+          this.end = offset + count;
+          if (count < least) this.short = offset;
         }
+        resolve();
       });
     });
-  }
-}
-
-function openIfThere(path: string): number | undefined {
-  try {
-    return openSync(path, constants.O_RDONLY);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
   }
 }

@@ -1,30 +1,41 @@
 /** Cache records of a mailbox's messages; one that is missing or damaged is made again from the message, silently. */
 import { MessageScanner, recordVersion } from "../../../formats/mime/index.ts";
-import type { CallerMail } from "../../../ops/index.ts";
 import type { CachePlace, CacheReader, MessageLocation } from "../../../store/index.ts";
+import type { ImapService } from "../core.ts";
 import { nextTurn } from "../output.ts";
 import type { MessageOctets } from "./message-octets.ts";
 
 /** Read at a time where a message is scanned anew. */
 const PIECE_OCTETS = 262_144;
 
+/** To be closed. */
 export class CacheRecords {
   readonly #reader: CacheReader;
   readonly #maxheaderlines: number;
 
-  constructor(mail: CallerMail, location: Pick<MessageLocation, "partition" | "uniqueId">, maxheaderlines: number) {
-    this.#reader = mail.mail.cacheReader(location);
-    this.#maxheaderlines = maxheaderlines;
+  constructor(
+    { mail, cacheMemory, context }: Pick<ImapService, "mail" | "cacheMemory" | "context">,
+    location: Pick<MessageLocation, "partition" | "uniqueId">,
+  ) {
+    this.#reader = mail.cacheReader(location, cacheMemory);
+    this.#maxheaderlines = context.config.maxheaderlines;
   }
 
-  /** The record, valid until the next call; undefined when it must be waited for or made: see `later`. */
-  now(row: CachePlace): Buffer | undefined {
-    if (row.cacheVersion !== recordVersion) return undefined;
-    const record = this.#reader.record(row);
-    return record === undefined || record instanceof Promise ? undefined : record;
+  /** Finds the record: in `octets` at `base`. False when it must be waited for or made: see `later`. */
+  now(row: CachePlace): boolean {
+    return row.cacheVersion === recordVersion && this.#reader.find(row) === true;
   }
 
-  /** @param octets stands at the message. @throws MessageMissing */
+  /** What `now` has found; valid until the next call. */
+  get octets(): Buffer {
+    return this.#reader.octets;
+  }
+
+  get base(): number {
+    return this.#reader.at;
+  }
+
+  /** The record, valid until the next call. @param octets stands at the message. @throws MessageMissing */
   async later(row: CachePlace, octets: MessageOctets): Promise<Buffer> {
     if (row.cacheVersion === recordVersion) {
       let record = this.#reader.record(row);

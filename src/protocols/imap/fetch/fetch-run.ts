@@ -2,10 +2,10 @@
 import type { UidRange } from "../../../formats/ids.ts";
 import { FetchLine, flagsUidLine, type NumberRange } from "../../../formats/imap/index.ts";
 import {
-  cacheHeaderFields,
-  cacheHeaderFieldsRoom,
+  cacheFieldPlaces,
   cacheItem,
   cacheSection,
+  type FieldPlaces,
   type FieldSet,
   headerFields,
   type Range,
@@ -23,8 +23,8 @@ import { RowCursor } from "./rows.ts";
 
 /** Lines between looks at the clock. */
 const LINES_A_LOOK = 32;
-/** Room for ` {4294967295}` CRLF and the space before an item. */
-const HEAD_OCTETS = 20;
+/** Room for the space before an item, ` {4294967295}` CRLF, and what the writer wants to have left when it writes a number. */
+const HEAD_OCTETS = 64;
 const NO_UIDS: readonly UidRange[] = [];
 
 export class FetchRun {
@@ -35,6 +35,7 @@ export class FetchRun {
   readonly #line: FetchLine;
   readonly #cursor: RowCursor;
   readonly #range: Range = { start: 0, end: 0 };
+  readonly #fieldPlaces: FieldPlaces = { bounds: [], length: 0 };
   readonly #place: CachePlace = { cacheLength: 0, cacheOffset: 0, cacheCrc: 0, cacheVersion: 0, cacheGeneration: 0 };
   #octets: MessageOctets | undefined;
   #records: CacheRecords | undefined;
@@ -144,17 +145,18 @@ export class FetchRun {
   #message(uid: number, seqno: number, batchEnd: number): Promise<void> | undefined {
     const plan = this.#plan;
     if (!plan.needsRecord) {
-      if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, undefined, batchEnd);
+      if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, undefined, 0, batchEnd);
       this.#begin(uid, seqno);
       this.#line.end();
       return undefined;
     }
     const { cold, coldIndex } = this.#cursor;
-    const record = this.#cacheRecords().now(cold!.cachePlace(coldIndex, this.#place));
-    if (record === undefined) return this.#withLateRecord(uid, seqno, batchEnd);
-    if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, record, batchEnd);
+    const records = (this.#records ??= this.#openRecords());
+    if (!records.now(cold!.cachePlace(coldIndex, this.#place))) return this.#withLateRecord(uid, seqno, batchEnd);
+    const { octets, base } = records;
+    if (plan.bodies.length > 0) return this.#bodyLine(uid, seqno, octets, base, batchEnd);
     this.#begin(uid, seqno);
-    this.#cacheItems(record);
+    this.#cacheItems(octets, base);
     this.#line.end();
     return undefined;
   }
@@ -162,8 +164,9 @@ export class FetchRun {
   async #withLateRecord(uid: number, seqno: number, batchEnd: number): Promise<void> {
     const octets = this.#messageOctets(uid);
     try {
-      const record = await this.#cacheRecords().later(this.#place, octets);
-      await this.#bodyLine(uid, seqno, record, batchEnd);
+      const records = (this.#records ??= this.#openRecords());
+      const record = await records.later(this.#place, octets);
+      await this.#bodyLine(uid, seqno, record, 0, batchEnd);
     } catch (error) {
       this.#missing(error);
     } finally {
@@ -181,13 +184,14 @@ export class FetchRun {
       const { view } = hot!;
       const at = hot!.at(hotIndex);
       const system = this.#selected.systemFlags(view.getUint32(at + 4, true), uid, this.#seen, this.#recent);
-      const words = [
+      const piece = this.#selected.flagText.piece(
+        system,
         view.getUint32(at + 24, true),
         view.getUint32(at + 28, true),
         view.getUint32(at + 32, true),
         view.getUint32(at + 36, true),
-      ] as const;
-      line.piece(this.#selected.flagText.piece(system, ...words).flags);
+      );
+      line.piece(piece.flags);
     }
     if (plan.uid) line.number("UID", uid);
     for (const item of plan.rows) this.#rowItem(item);
@@ -231,15 +235,24 @@ export class FetchRun {
     }
   }
 
-  #cacheItems(record: Buffer): void {
-    for (const item of this.#plan.cache) {
-      cacheItem(record, 0, item, this.#range);
-      this.#line.value(item, record.subarray(this.#range.start, this.#range.end));
+  #cacheItems(record: Buffer, base: number): void {
+    const range = this.#range;
+    const { cache } = this.#plan;
+    for (let i = 0; i < cache.length; i++) {
+      const { name, head } = cache[i]!;
+      cacheItem(record, base, name, range);
+      this.#line.value(head, record, range.start, range.end);
     }
   }
 
   /** A line with contents. The record is a part of its reader's window, which nothing moves before the line is done. */
-  #bodyLine(uid: number, seqno: number, record: Buffer | undefined, batchEnd: number): Promise<void> | undefined {
+  #bodyLine(
+    uid: number,
+    seqno: number,
+    record: Buffer | undefined,
+    base: number,
+    batchEnd: number,
+  ): Promise<void> | undefined {
     const { bodies, readsMessage } = this.#plan;
     const octets = this.#messageOctets(uid);
     try {
@@ -250,10 +263,10 @@ export class FetchRun {
       return undefined;
     }
     this.#begin(uid, seqno);
-    if (record !== undefined) this.#cacheItems(record);
+    if (record !== undefined) this.#cacheItems(record, base);
     for (let i = 0; i < bodies.length; i++) {
-      const waiting = this.#body(bodies[i]!, record, octets) ?? this.#restBetween(i, bodies.length);
-      if (waiting !== undefined) return this.#restOfBodies(waiting, i + 1, uid, record, octets, batchEnd);
+      const waiting = this.#body(bodies[i]!, record, base, octets) ?? this.#restBetween(i, bodies.length);
+      if (waiting !== undefined) return this.#restOfBodies(waiting, i + 1, uid, record, base, octets, batchEnd);
     }
     this.#line.end();
     octets.close();
@@ -266,6 +279,7 @@ export class FetchRun {
     next: number,
     uid: number,
     record: Buffer | undefined,
+    base: number,
     octets: MessageOctets,
     batchEnd: number,
   ): Promise<void> {
@@ -276,7 +290,7 @@ export class FetchRun {
       for (let i = next; i < bodies.length; i++) {
         // A client that has gone away gets no more of them read.
         if (!this.#session.connection.open) return;
-        await (this.#body(bodies[i]!, record, octets) ?? this.#restBetween(i, bodies.length));
+        await (this.#body(bodies[i]!, record, base, octets) ?? this.#restBetween(i, bodies.length));
       }
       this.#line.end();
     } finally {
@@ -292,7 +306,7 @@ export class FetchRun {
   }
 
   /** @returns a promise when the octets must be waited for */
-  #body(item: BodyItem, record: Buffer | undefined, octets: MessageOctets): Promise<void> | undefined {
+  #body(item: BodyItem, record: Buffer | undefined, base: number, octets: MessageOctets): Promise<void> | undefined {
     const { octets: wanted, label, partial } = item;
     const { cold, coldIndex } = this.#cursor;
     const range = this.#range;
@@ -308,35 +322,41 @@ export class FetchRun {
         range.start = cold!.headerSizeOctets(coldIndex);
         break;
       case "section":
-        if (cacheSection(record!, 0, wanted.path, wanted.part, range)) break;
+        if (cacheSection(record!, base, wanted.path, wanted.part, range)) break;
         this.#line.word(label, "NIL");
         return undefined;
       case "fields":
-        return this.#fields(item, wanted, record!, octets);
+        return this.#fields(item, wanted, record!, base, octets);
     }
     cut(range, partial);
-    return this.#octetsItem(label, range.start, range.end, octets);
+    return this.#octetsItem(item, range.start, range.end, octets);
   }
 
-  #octetsItem(label: string, start: number, end: number, octets: MessageOctets): Promise<void> | undefined {
+  #octetsItem(item: BodyItem, start: number, end: number, octets: MessageOctets): Promise<void> | undefined {
     const out = this.#out;
+    const line = this.#line;
     const size = end - start;
     if (size === 0) {
-      this.#line.word(label, '""');
+      line.word(item.label, '""');
       return undefined;
     }
-    const head = label.length + HEAD_OCTETS;
-    if (head + size > this.#session.service.pool.chunkOctets) return this.#largeBody(label, start, end, octets);
-    // Read behind the place of the literal's head, which is written when the octets are known to be there.
-    const target = out.reserve(head + size).subarray(head, head + size);
+    const room = item.head.length + HEAD_OCTETS + size;
+    if (room > this.#session.service.pool.chunkOctets) return this.#largeBody(item, start, end, octets);
+    out.reserve(room);
+    // Read behind the literal's head, which is taken back when the octets are not there.
+    const before = out.unflushedOctets;
+    const wasFirst = line.isEmpty;
+    line.literalHead(item.head, size);
+    let isThere = false;
     try {
-      if (!octets.fillNow(target, start)) return this.#lateBody(label, start, end, octets);
+      isThere = octets.fillNow(out.chunk, start, out.unflushedOctets, out.unflushedOctets + size);
+      if (!isThere) line.takeBack(out.unflushedOctets - before, wasFirst);
     } catch (error) {
-      this.#missingItem(label, error);
+      line.takeBack(out.unflushedOctets - before, wasFirst);
+      this.#missingItem(item.label, error);
       return undefined;
     }
-    this.#line.literalHead(label, size);
-    out.reserve(size).set(target);
+    if (!isThere) return this.#lateBody(item, start, end, octets);
     out.advance(size);
     return undefined;
   }
@@ -346,38 +366,33 @@ export class FetchRun {
     item: BodyItem,
     { path, fields }: Extract<BodyItem["octets"], { kind: "fields" }>,
     record: Buffer,
+    base: number,
     octets: MessageOctets,
   ): Promise<void> | undefined {
     const out = this.#out;
     const { label, partial } = item;
-    const range = this.#range;
     if (path !== "") {
-      if (cacheSection(record, 0, path, "HEADER", range))
+      const range = this.#range;
+      if (cacheSection(record, base, path, "HEADER", range))
         return this.#fieldsOfMessage(item, fields, range.start, range.end, octets);
       this.#line.word(label, "NIL");
       return undefined;
     }
-    const head = label.length + HEAD_OCTETS;
-    const room = head + cacheHeaderFieldsRoom(record);
-    if (partial === undefined && room <= this.#session.service.pool.chunkOctets) {
-      // Behind the place of the literal's head, as above.
-      const target = out.reserve(room);
-      const end = cacheHeaderFields(record, 0, fields, target, head);
-      if (end >= 0) {
-        const size = end - head;
-        this.#line.literalHead(label, size);
-        const place = out.reserve(size);
-        target.copy(place, 0, head, end);
-        out.advance(size);
-        return undefined;
-      }
+    const places = this.#fieldPlaces;
+    const size = partial === undefined ? cacheFieldPlaces(record, base, fields, places) : -1;
+    if (size >= 0) {
+      const { bounds, length } = places;
+      this.#line.literalHead(item.head, size);
+      for (let i = 0; i < length; i += 2) out.part(record, bounds[i]!, bounds[i + 1]!);
+      out.crlf();
+      return undefined;
     }
     const { cold, coldIndex } = this.#cursor;
     return this.#fieldsOfMessage(item, fields, 0, cold!.headerSizeOctets(coldIndex), octets);
   }
 
   async #fieldsOfMessage(
-    { label, partial }: BodyItem,
+    { label, head, partial }: BodyItem,
     fields: FieldSet,
     start: number,
     end: number,
@@ -388,29 +403,29 @@ export class FetchRun {
       const chosen = headerFields(await octets.read(start, end), fields, { maxheaderlines });
       const range = cut({ start: 0, end: chosen.length }, partial);
       if (range.start === range.end) return this.#line.word(label, '""');
-      this.#line.literalHead(label, range.end - range.start);
+      this.#line.literalHead(head, range.end - range.start);
       this.#out.octets(chosen.subarray(range.start, range.end));
     } catch (error) {
       this.#missingItem(label, error);
     }
   }
 
-  async #lateBody(label: string, start: number, end: number, octets: MessageOctets): Promise<void> {
+  async #lateBody({ label, head }: BodyItem, start: number, end: number, octets: MessageOctets): Promise<void> {
     const target = Buffer.allocUnsafe(end - start);
     try {
       await octets.fill(target, start);
     } catch (error) {
       return this.#missingItem(label, error);
     }
-    this.#line.literalHead(label, target.length);
+    this.#line.literalHead(head, target.length);
     this.#out.octets(target);
   }
 
   /** A body larger than a chunk, in pieces; it is never in memory as a whole. */
-  async #largeBody(label: string, start: number, end: number, octets: MessageOctets): Promise<void> {
+  async #largeBody({ head }: BodyItem, start: number, end: number, octets: MessageOctets): Promise<void> {
     const out = this.#out;
     const { chunkOctets } = this.#session.service.pool;
-    this.#line.literalHead(label, end - start);
+    this.#line.literalHead(head, end - start);
     out.flush();
     for (let at = start; at < end; ) {
       const size = Math.min(chunkOctets, end - at);
@@ -452,13 +467,11 @@ export class FetchRun {
     return this.#octets;
   }
 
-  #cacheRecords(): CacheRecords {
-    const { maxheaderlines } = this.#session.service.context.config;
-    return (this.#records ??= new CacheRecords(
-      this.#selected.mail,
-      { partition: this.#partition, uniqueId: this.#selected.uniqueId },
-      maxheaderlines,
-    ));
+  #openRecords(): CacheRecords {
+    return new CacheRecords(this.#session.service, {
+      partition: this.#partition,
+      uniqueId: this.#selected.uniqueId,
+    });
   }
 
   /** An item whose octets turn out to be missing when its line has begun: NIL, as for a section that is not there. */

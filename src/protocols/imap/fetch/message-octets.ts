@@ -36,20 +36,21 @@ export class MessageOctets {
   }
 
   /**
-   * Fills `target` from `position` on with what can be had at once.
+   * Fills `target` from its octet `start` to `end` with what can be had at once of the message from `position` on.
    * @returns false when it cannot be had without waiting
    * @throws MessageMissing
    */
-  fillNow(target: Buffer, position: number): boolean {
-    if (this.#whole !== undefined) return this.#fillFromWhole(target, position);
-    if (this.#ahead.has(this.location.uid)) return false;
+  fillNow(target: Buffer, position: number, start = 0, end = target.length): boolean {
+    if (this.#whole !== undefined) return this.#fillFromWhole(target, position, start, end);
+    if (this.#ahead.size > 0 && this.#ahead.has(this.location.uid)) return false;
     const { messages } = this.#mail.mail;
     const opened = this.#open();
-    for (let filled = 0; filled < target.length; ) {
-      const read = messages.readNow(opened, target.subarray(filled), position + filled);
+    for (let at = start; at < end; ) {
+      const from = position + at - start;
+      const read = messages.readNow(opened, target, from, at, end - at);
       if (read === undefined) return false;
-      if (read === 0) this.#tooShort(position + filled);
-      filled += read;
+      if (read === 0) this.#tooShort(from);
+      at += read;
     }
     return true;
   }
@@ -61,7 +62,7 @@ export class MessageOctets {
       this.#ahead.delete(this.location.uid);
       this.#whole = await ahead;
     }
-    if (this.#whole !== undefined && this.#fillFromWhole(target, position)) return;
+    if (this.#whole !== undefined && this.#fillFromWhole(target, position, 0, target.length)) return;
     const { messages } = this.#mail.mail;
     const opened = this.#open();
     for (let filled = 0; filled < target.length; ) {
@@ -114,10 +115,10 @@ export class MessageOctets {
     return (this.#opened ??= this.#mail.mail.messages.open(this.location));
   }
 
-  #fillFromWhole(target: Buffer, position: number): boolean {
+  #fillFromWhole(target: Buffer, position: number, start: number, end: number): boolean {
     const whole = this.#whole!;
-    if (position + target.length > whole.length) this.#tooShort(whole.length);
-    whole.copy(target, 0, position, position + target.length);
+    if (position + end - start > whole.length) this.#tooShort(whole.length);
+    whole.copy(target, start, position, position + end - start);
     return true;
   }
 

@@ -25,6 +25,12 @@ export type RowItem = (typeof rowItems)[number];
 /** Items of the cache record, in order. */
 const cacheItems = ["ENVELOPE", "BODYSTRUCTURE", "BODY"] as const;
 
+export interface CachedItem {
+  readonly name: (typeof cacheItems)[number];
+  /** `ENVELOPE `, with its space. */
+  readonly head: Buffer;
+}
+
 /** A range of the message's octets. */
 export type Octets =
   | { readonly kind: "whole" | "header" | "text" }
@@ -35,6 +41,8 @@ export type Octets =
 export interface BodyItem {
   /** `BODY[1.MIME]<0>`. */
   readonly label: string;
+  /** The same and a space, as octets. */
+  readonly head: Buffer;
   readonly octets: Octets;
   readonly partial: { readonly offset: number; readonly length: number } | undefined;
 }
@@ -43,7 +51,7 @@ export interface FetchPlan {
   readonly flags: boolean;
   readonly uid: boolean;
   readonly rows: readonly RowItem[];
-  readonly cache: readonly (typeof cacheItems)[number][];
+  readonly cache: readonly CachedItem[];
   readonly bodies: readonly BodyItem[];
   readonly needsCold: boolean;
   readonly needsRecord: boolean;
@@ -79,17 +87,19 @@ export function fetchPlan({ items, sections, modifiers }: FetchArguments, byUid:
   let setsSeen = false;
   for (const [name, octets, sets] of wholeItems) {
     if (!items.has(name)) continue;
-    bodies.push({ label: name.replace(".PEEK", ""), octets, partial: undefined });
+    bodies.push(bodyItem(name.replace(".PEEK", ""), octets, undefined));
     setsSeen ||= sets;
   }
   // Chosen fields of the message come before other sections.
   const isFields = ({ section }: FetchSection): boolean => section.part.length === 0 && section.fields.length > 0;
   for (const section of [...sections.filter(isFields), ...sections.filter((each) => !isFields(each))]) {
-    bodies.push({ label: section.label, octets: octetsOf(section), partial: section.partial });
+    bodies.push(bodyItem(section.label, octetsOf(section), section.partial));
     setsSeen ||= !section.peek;
   }
   const rows = rowItems.filter((item) => items.has(item));
-  const cache = cacheItems.filter((item) => items.has(item));
+  const cache = cacheItems
+    .filter((item) => items.has(item))
+    .map((name) => ({ name, head: Buffer.from(`${name} `, "latin1") }));
   const needsRecord =
     cache.length > 0 || bodies.some(({ octets }) => octets.kind === "section" || octets.kind === "fields");
   const needsCold =
@@ -106,6 +116,12 @@ export function fetchPlan({ items, sections, modifiers }: FetchArguments, byUid:
     needsRecord,
     setsSeen,
   };
+}
+
+function bodyItem(label: string, octets: Octets, partial: BodyItem["partial"]): BodyItem {
+  // Names of fields come from the client: what could end a line does not leave.
+  const safe = Array.from(label, (char) => (/^[\x20-\x7e\x80-\xff]$/.test(char) ? char : "?")).join("");
+  return { label, head: Buffer.from(`${safe} `, "latin1"), octets, partial };
 }
 
 function octetsOf({ section }: FetchSection): Octets {

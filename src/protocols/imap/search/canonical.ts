@@ -17,6 +17,11 @@ export class Canonical {
     this.#options = options;
   }
 
+  /** White space does not count at all, so that a word may be in pieces. */
+  get skipsSpaces(): boolean {
+    return this.#options.whitespace === "skip";
+  }
+
   /** Idempotent. */
   text(text: string): string {
     const { skipDiacritics, whitespace } = this.#options;

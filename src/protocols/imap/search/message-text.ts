@@ -1,13 +1,13 @@
 /** Looks for text in messages: decoded header values and bodies, in canonical form, piece by piece. */
 import { isAscii } from "node:buffer";
 import {
-  cacheHeaderFields,
-  cacheHeaderFieldsRoom,
+  cacheFieldPlaces,
   cachePart,
   cachePartCount,
   charsetDecoder,
   decodeText,
   decodeWords,
+  type FieldPlaces,
   type FieldSet,
   headerFields,
   type PartInfo,
@@ -21,10 +21,11 @@ export interface Needle {
   readonly text: string;
   /** Nothing but visible ASCII: then plain ASCII text need not be brought into canonical form to see that it is not there. */
   readonly isWord: boolean;
+  readonly octets: Uint8Array;
 }
 
 export function needle(text: string): Needle {
-  return { text, isWord: /^[\x21-\x7e]+$/.test(text) };
+  return { text, isWord: /^[\x21-\x7e]+$/.test(text), octets: Buffer.from(text, "utf8") };
 }
 
 /** Octets decoded at a time: some 1 ms of work. */
@@ -50,24 +51,58 @@ function* canonicalValues(fields: Buffer, canonical: Canonical): Generator<strin
   }
 }
 
-/** Grows to what the largest header needs; one for the process, since its use is over before anything waits. */
-let scratch = Buffer.allocUnsafeSlow(16_384);
+const places: FieldPlaces = { bounds: [], length: 0 };
 
 /** @returns undefined when the record does not hold the fields asked for: the header must be read */
 export function recordHeaderHas(
   record: Buffer,
+  base: number,
   fields: FieldSet,
   needle: Needle,
   canonical: Canonical,
 ): boolean | undefined {
-  const room = cacheHeaderFieldsRoom(record);
-  if (room > scratch.length) scratch = Buffer.allocUnsafeSlow(room * 2);
-  const length = cacheHeaderFields(record, 0, fields, scratch, 0);
-  return length < 0 ? undefined : fieldsHave(scratch.subarray(0, length), needle, canonical);
+  if (cacheFieldPlaces(record, base, fields, places) < 0) return undefined;
+  const { bounds, length } = places;
+  for (let i = 0; i < length; i += 2) {
+    const start = bounds[i]!;
+    const end = bounds[i + 1]!;
+    if (!mayHave(record, start, end, needle, canonical)) continue;
+    if (fieldsHave(record.subarray(start, end), needle, canonical)) return true;
+  }
+  return false;
+}
+
+/** Whether the word may be in these fields. Plain text without encoded words must have it as it stands, in any case of its letters. */
+function mayHave(
+  octets: Uint8Array,
+  start: number,
+  end: number,
+  { octets: word, isWord }: Needle,
+  canonical: Canonical,
+): boolean {
+  if (!isWord || canonical.skipsSpaces) return true;
+  const first = word[0]!;
+  const last = end - word.length;
+  for (let at = start; at < end; at++) {
+    const c = octets[at]!;
+    if (c >= 0x80 || (c === EQUALS && octets[at + 1] === QUESTION)) return true;
+    if (at > last || lower(c) !== first) continue;
+    let i = 1;
+    while (i < word.length && lower(octets[at + i]!) === word[i]) i++;
+    if (i === word.length) return true;
+  }
+  return false;
+}
+
+const EQUALS = 0x3d;
+const QUESTION = 0x3f;
+
+function lower(octet: number): number {
+  return octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet;
 }
 
 export function fieldsHave(fields: Buffer, needle: Needle, canonical: Canonical): boolean {
-  if (needle.isWord && isAscii(fields)) {
+  if (needle.isWord && !canonical.skipsSpaces && isAscii(fields)) {
     // Plain text without encoded words: what is not in it as it stands is not in any value.
     const lower = fields.toString("latin1").toLowerCase();
     if (!lower.includes(needle.text) && !lower.includes("=?")) return false;

@@ -30,7 +30,9 @@ export class SearchRun {
   // The message at hand.
   #uid = 0;
   readonly #place: CachePlace = { cacheLength: 0, cacheOffset: 0, cacheCrc: 0, cacheVersion: 0, cacheGeneration: 0 };
+  /** Its cache record, from `#base` on. */
   #record: Buffer | undefined;
+  #base = 0;
 
   constructor(session: ImapSession, selected: SelectedMailbox, test: Test, canonical: Canonical) {
     this.#session = session;
@@ -105,8 +107,10 @@ export class SearchRun {
   #further(): boolean | Promise<boolean> {
     const byRows = this.#decide(Needs.cold);
     if (byRows !== undefined) return byRows;
-    this.#record = this.#cacheRecords().now(this.#cursor.cold!.cachePlace(this.#cursor.coldIndex, this.#place));
-    if (this.#record !== undefined) {
+    const records = this.#cacheRecords();
+    if (records.now(this.#cursor.cold!.cachePlace(this.#cursor.coldIndex, this.#place))) {
+      this.#record = records.octets;
+      this.#base = records.base;
       const byRecord = this.#decide(Needs.record);
       if (byRecord !== undefined) return byRecord;
     }
@@ -119,7 +123,12 @@ export class SearchRun {
     const { cold, coldIndex } = this.#cursor;
     octets.begin(this.#location(this.#uid, cold!.sizeOctets(coldIndex), cold!.blobPlace(coldIndex)));
     try {
-      this.#record ??= await this.#cacheRecords().later(this.#place, octets);
+      const { octets: window, base } = this.#cacheRecords();
+      this.#record =
+        this.#record === undefined
+          ? await this.#cacheRecords().later(this.#place, octets)
+          : window.subarray(base, base + this.#place.cacheLength);
+      this.#base = 0;
       return await this.#evaluateAll(this.#test, octets);
     } catch (error) {
       if (error instanceof MessageMissing) return false;
@@ -181,7 +190,7 @@ export class SearchRun {
         return sizeOctets >= test.from && sizeOctets < test.to;
       }
       case "header":
-        return recordHeaderHas(this.#record!, test.fields, test.needle, this.#canonical);
+        return recordHeaderHas(this.#record!, this.#base, test.fields, test.needle, this.#canonical);
       default:
         return undefined;
     }
@@ -226,11 +235,9 @@ export class SearchRun {
   }
 
   #cacheRecords(): CacheRecords {
-    const { maxheaderlines } = this.#session.service.context.config;
-    return (this.#records ??= new CacheRecords(
-      this.#selected.mail,
-      { partition: this.#partition, uniqueId: this.#selected.uniqueId },
-      maxheaderlines,
-    ));
+    return (this.#records ??= new CacheRecords(this.#session.service, {
+      partition: this.#partition,
+      uniqueId: this.#selected.uniqueId,
+    }));
   }
 }
