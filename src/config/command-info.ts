@@ -20,6 +20,7 @@ export interface CommandResult {
 
 /** What cyr_info has always answered wrong flags with: -1, as the shell sees it. */
 const exitUsage = 255;
+const infoFlags = "C:M:n:s:";
 
 export const infoUsage: readonly string[] = [
   "usage: cyr_info [-C imapd.conf] [-M cyrus.conf] [-n service] [-s oldversion] command",
@@ -33,6 +34,7 @@ export const infoUsage: readonly string[] = [
   "  conf-default   every option with its default",
   "  conf-lint      unknown settings, and on stderr all that looks wrong in both files",
   "  proc           open sessions",
+  "  proc end NAME  ends sessions, each named PID.N as in that list",
   "  version        the version of this server",
 ];
 
@@ -58,16 +60,17 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
 export function runInfo(argv: readonly string[], env: Environment): CommandResult {
   let flags: Flags;
   try {
-    flags = getopt(argv, "C:M:n:s:");
+    flags = getopt(argv, infoFlags);
   } catch (error) {
     if (!(error instanceof FlagError)) throw error;
     return usage(`cyr_info: ${error.message}`);
   }
   const [name = ""] = flags.words;
-  const command = commands.get(name);
+  // `proc end` without a name.
+  const command = name === "proc" && flags.words.length > 1 ? undefined : commands.get(name);
   const sinceText = flags.last("s");
   const since = sinceText === undefined ? undefined : parseVersion(sinceText);
-  if (!command) return usage(name === "" ? undefined : unknownCommand(name));
+  if (!command) return usage(name === "" || name === "proc" ? undefined : unknownCommand(name));
   if (sinceText !== undefined && !since) return usage(`cyr_info: '${sinceText}' is no version; write it like 3.4.1`);
   const path = flags.last("C");
   const load = (): Config => loadImapdConf({ ...(path !== undefined && { path }), service: flags.last("n"), env });
@@ -76,6 +79,25 @@ export function runInfo(argv: readonly string[], env: Environment): CommandResul
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { out: [], err: [`fatal error: ${error.message}`], exitCode: error.exitCode };
+  }
+}
+
+/**
+ * `proc end NAME...`: the sessions that are to be ended, which is not this layer's business.
+ * @returns undefined for every other command, and for wrong flags
+ */
+export function sessionsToEnd(
+  argv: readonly string[],
+): { readonly names: readonly string[]; readonly configFile: string | undefined } | undefined {
+  try {
+    const flags = getopt(argv, infoFlags);
+    const [command, verb, ...names] = flags.words;
+    return command === "proc" && verb === "end" && names.length > 0
+      ? { names, configFile: flags.last("C") }
+      : undefined;
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    return undefined;
   }
 }
 

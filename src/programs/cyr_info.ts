@@ -1,12 +1,40 @@
-/** cyr_info: the configuration as the server understands it, its faults, open sessions, the version. */
+/** cyr_info: the configuration as the server understands it, its faults, open sessions (and their end), the version. */
 import { writeSync } from "node:fs";
-import { runInfo } from "../config/command-info.ts";
+import { runInfo, sessionsToEnd } from "../config/command-info.ts";
+import { startProgram } from "../server/program/start-program.ts";
+import { procDirectory, requestSessionEnd } from "../server/proc/proc-files.ts";
 
 function main(): void {
-  const { out, err, exitCode } = runInfo(process.argv.slice(2), process.env);
+  const argv = process.argv.slice(2);
+  const wanted = sessionsToEnd(argv);
+  if (wanted !== undefined) {
+    process.exitCode = endSessions(wanted.names, wanted.configFile);
+    return;
+  }
+  const { out, err, exitCode } = runInfo(argv, process.env);
   for (const line of err) console.error(line);
   if (out.length > 0) writeAll(`${out.join("\n")}\n`);
   process.exitCode = exitCode;
+}
+
+/** @returns exit status: 1 when one of the sessions could not be ended */
+function endSessions(names: readonly string[], configFile: string | undefined): number {
+  const { config, log } = startProgram("cyr_info", configFile);
+  const directory = procDirectory({ procPath: config.proc_path, configDirectory: config.configdirectory });
+  let status = 0;
+  for (const name of names) {
+    try {
+      if (requestSessionEnd(directory, name)) {
+        log.notice(`session ${name} is asked to end`);
+        continue;
+      }
+      console.error(`cyr_info: ${name}: there is no such session; cyr_info proc lists them`);
+    } catch (error) {
+      console.error(`cyr_info: ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    status = 1;
+  }
+  return status;
 }
 
 /** Synchronous, so that a pipe gets everything before the end; a reader that has gone, as `head` does, is no error. */

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { silentLog } from "../../src/base/log.ts";
 import { loadImapdConf } from "../../src/config/index.ts";
 import type { MboxName } from "../../src/formats/ids.ts";
-import { correctUse, measureUse } from "../../src/ops/maintenance/fix-quota.ts";
-import { Tools } from "../../src/ops/maintenance/index.ts";
+import { measureUse } from "../../src/ops/maintenance/fix-quota.ts";
+import { correctUse, Tools } from "../../src/ops/maintenance/index.ts";
 import { programCaller, takeIn } from "../../src/ops/index.ts";
 import { AdminSite, ownerOf } from "./admin-site.ts";
 

@@ -5,7 +5,6 @@ import type { Database } from "../../store/database.ts";
 import { readQuota, readQuotas } from "../../store/quota-row.ts";
 import { refuse } from "../errors.ts";
 import type { Verb } from "../verb.ts";
-import type { Tools } from "./tools.ts";
 import { requireAdmin } from "./verb.ts";
 
 /** In the order of quotaResources; octets, messages, octets, folders. */
@@ -69,7 +68,7 @@ function usedOf({ storageUsed, messageUsed, annotUsed, folderUsed }: QuotaUsed):
 /**
  * Corrects the stored use of one root by the difference that was found. As every change of a mailbox changes the stored use by its own
  * difference, what is wrong stays the same however much mail comes in meanwhile: nothing is counted in the writer. Whoever asks holds
- * QUOTA_CLAIM from measuring on, for a difference must not be taken away twice.
+ * the claim of correct-use.ts from measuring on, for a difference must not be taken away twice.
  */
 export const fixQuota: Verb<{ readonly root: MboxName; readonly found: FixQuotaResult }, FixQuotaResult> = {
   name: "maintenance.fix-quota",
@@ -84,34 +83,3 @@ export const fixQuota: Verb<{ readonly root: MboxName; readonly found: FixQuotaR
     return { before, after };
   },
 };
-
-/** The name that Cyrus has for its lock. */
-const QUOTA_CLAIM = "$QUOTACHANGE";
-/** How long another program that corrects quotas is waited for. */
-const CLAIM_MILLISECONDS = 60_000;
-
-/**
- * Counts a root's use and puts it right.
- * @param who for those who find the lock taken
- * @returns what it was and is, undefined when it is right
- * @throws MailError, ClaimRefused
- */
-export async function correctUse(
-  { mail, writer, reader }: Pick<Tools, "mail" | "writer" | "reader">,
-  root: MboxName,
-  { who, onlyReport = false }: { readonly who: string; readonly onlyReport?: boolean },
-): Promise<FixQuotaResult | undefined> {
-  const measure = (): FixQuotaResult | undefined => {
-    const found = measureUse(reader.dbOfName(root), root);
-    return found && !isSameUse(found.before, found.after) ? found : undefined;
-  };
-  const wrong = measure();
-  if (wrong === undefined || onlyReport) return wrong;
-  const claim = await mail.claim(QUOTA_CLAIM, who, CLAIM_MILLISECONDS);
-  try {
-    const found = measure();
-    return found && (await writer.ask("maintenance.fix-quota", { root, found }));
-  } finally {
-    claim.release();
-  }
-}

@@ -9,7 +9,8 @@ export {
   removeDeletedMailboxes,
   removeTombstones,
 } from "./expiry-run.ts";
-export { correctUse, type FixQuotaResult, type QuotaUsed } from "./fix-quota.ts";
+export { correctUse } from "./correct-use.ts";
+export type { FixQuotaResult, QuotaUsed } from "./fix-quota.ts";
 export { quotasAsJson, quotaTable } from "./quota-report.ts";
 export { hasMessages, MaintenanceReader } from "./reader.ts";
 export { Tools } from "./tools.ts";

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLog } from "../../base/log.ts";
-import { listProcs, listProcsLater, ProcFiles, procDirectory, sweepProcs, takeEndRequests } from "./proc-files.ts";
+import {
+  listProcs,
+  listProcsLater,
+  ProcFiles,
+  procDirectory,
+  requestSessionEnd,
+  sweepProcs,
+  takeEndRequests,
+} from "./proc-files.ts";
 import { formatProcLine, parseProcLine } from "./proc-line.ts";
 
 const state = { service: "imap", clientHost: "[192.0.2.1]", userid: "fred", mailbox: "user.fred", command: "" };
@@ -47,4 +56,24 @@ test("files come late or when flushed, are listed, and go", async () => {
 test("proc_path", () => {
   assert.equal(procDirectory({ procPath: undefined, configDirectory: "/var/lib/cyrus" }), "/var/lib/cyrus/proc");
   for (const procPath of ["proc", "/", "//"]) assert.throws(() => procDirectory({ procPath, configDirectory: "/x" }));
+});
+
+test("a session's end is asked of workers only", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "proc-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const name = `${process.pid}.3`;
+  assert.equal(requestSessionEnd(directory, name), false, "no such session");
+  writeFileSync(join(directory, name), formatProcLine(state));
+  const other = spawn("sleep", ["60"]);
+  t.after(() => other.kill());
+  writeFileSync(join(directory, `${other.pid}.3`), formatProcLine(state));
+  assert.equal(requestSessionEnd(directory, `${other.pid}.3`), false, "the signal would end it");
+  let asked = 0;
+  const heard = new Promise<void>((done) => process.once("SIGUSR2", () => done(void asked++)));
+  assert.equal(requestSessionEnd(directory, name), true);
+  for (const wrong of [`${process.pid}`, "1.x", "../1.1", ""]) assert.equal(requestSessionEnd(directory, wrong), false);
+  return heard.then(() => {
+    assert.equal(asked, 1);
+    assert.deepEqual(takeEndRequests(directory), [3]);
+  });
 });

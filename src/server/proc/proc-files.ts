@@ -12,6 +12,9 @@ const sliceMs = 2;
 /** Files written in one go before other work gets its turn. */
 const filesPerTurn = 16;
 
+/** Linux's number. */
+const SIGUSR2 = 12;
+
 /** @throws when `proc_path` is not an absolute path other than "/" */
 export function procDirectory(options: { procPath: string | undefined; configDirectory: string }): string {
   const path = options.procPath ?? join(options.configDirectory, "proc");
@@ -172,13 +175,36 @@ export function sweepProcs(directory: string): void {
   }
 }
 
-/** A worker looks for this file beside `PID.N` on SIGUSR2 and ends the session. @returns false when there is no such session */
+/**
+ * A worker looks for this file beside `PID.N` on SIGUSR2 and ends the session.
+ * @returns false when there is no such session
+ * @throws when the process may not be signalled
+ */
 export function requestSessionEnd(directory: string, name: string): boolean {
   const match = /^(\d{1,10})\.(\d{1,15})$/.exec(name);
   if (match === null || readState(join(directory, name)) === undefined) return false;
+  const pid = Number(match[1]);
+  if (!catchesRequests(pid)) return false;
   writeFileSync(join(directory, `${name}.end`), "", { mode: 0o600 });
-  process.kill(Number(match[1]), "SIGUSR2");
+  process.kill(pid, "SIGUSR2");
   return true;
+}
+
+/**
+ * Whether the process has a handler for SIGUSR2, as workers have. A file may be left of a worker that is gone, and its number be
+ * another process's by now, which the signal would end.
+ */
+function catchesRequests(pid: number): boolean {
+  let status: string;
+  try {
+    status = readFileSync(`/proc/${pid}/status`, "latin1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ESRCH")
+      return false;
+    throw error;
+  }
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+  return (BigInt(`0x${mask}`) & (1n << BigInt(SIGUSR2 - 1))) !== 0n;
 }
 
 /** Numbers of this process's sessions that are to be ended; the requests are taken away. */

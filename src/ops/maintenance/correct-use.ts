@@ -1,0 +1,35 @@
+/** A quota root's use put right by a program: measured here, corrected in the writer. */
+import type { MboxName } from "../../formats/ids.ts";
+import { type FixQuotaResult, isSameUse, measureUse } from "./fix-quota.ts";
+import type { Tools } from "./tools.ts";
+
+/** The name that Cyrus has for its lock. */
+const QUOTA_CLAIM = "$QUOTACHANGE";
+/** How long another program that corrects quotas is waited for. */
+const CLAIM_MILLISECONDS = 60_000;
+
+/**
+ * Counts a root's use and puts it right.
+ * @param who for those who find the lock taken
+ * @returns what it was and is, undefined when it is right
+ * @throws MailError, ClaimRefused
+ */
+export async function correctUse(
+  { mail, writer, reader }: Pick<Tools, "mail" | "writer" | "reader">,
+  root: MboxName,
+  { who, onlyReport = false }: { readonly who: string; readonly onlyReport?: boolean },
+): Promise<FixQuotaResult | undefined> {
+  const measure = (): FixQuotaResult | undefined => {
+    const found = measureUse(reader.dbOfName(root), root);
+    return found && !isSameUse(found.before, found.after) ? found : undefined;
+  };
+  const wrong = measure();
+  if (wrong === undefined || onlyReport) return wrong;
+  const claim = await mail.claim(QUOTA_CLAIM, who, CLAIM_MILLISECONDS);
+  try {
+    const found = measure();
+    return found && (await writer.ask("maintenance.fix-quota", { root, found }));
+  } finally {
+    claim.release();
+  }
+}
