@@ -1,6 +1,16 @@
 /** Archive partitions: what goes there at once, what cyr_expire -A moves, and that everything else works on what is there. */
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import type { MboxName } from "../../src/formats/ids.ts";
@@ -79,7 +89,7 @@ test("large and old messages are archived as they come, others when their time h
   site.run("expire", "-A", "2d");
   assert.deepEqual(files(site, before.uniqueId), { spool: [1], archive: [2, 3, 4, 5, 6] });
   assert.deepEqual(readdirSync(join(site.dir, "archive/stage.")), [], "no copy is left over");
-  assert.equal(site.run("reconstruct", "-r").stdout, "", "cyr_reconstruct finds nothing");
+  assert.equal(site.run("reconstruct", "-r").stdout, "user/fred\nuser/fred/A\n", "cyr_reconstruct finds nothing");
 });
 
 test("archived messages are copied, moved, expunged, deleted and change partition", async (t) => {
@@ -117,7 +127,7 @@ test("archived messages are copied, moved, expunged, deleted and change partitio
     mail.as(programCaller("t")).ask("mailboxes.delete", { name: "user.fred.A" as MboxName, local: true }),
   );
   assert.deepEqual(files(site, a), {});
-  assert.equal(site.run("reconstruct", "-r").stdout, "");
+  assert.equal(site.run("reconstruct", "-r").stdout, "user/fred\n");
 });
 
 test("an annotation decides for its mailbox, and deleted mailboxes are archived as a whole", async (t) => {
@@ -162,4 +172,54 @@ test("what has been archived can be read when archive_enabled is off, and an arc
   const state = await other.state("user.fred");
   assert.equal(other.run("expire", "-A", "0s").status, 0);
   assert.deepEqual(await other.state("user.fred"), state);
+});
+
+test("cyr_reconstruct finds files in both places, and brings everything back without a database", async (t) => {
+  const site = archiveSite(t);
+  await site.create("user.fred");
+  await deliver(site, "user.fred", "old", now() - 30 * DAY);
+  await deliver(site, "user.fred", "new", now());
+  const before = await site.state("user.fred");
+  const id = before.uniqueId;
+  const path = (root: string, uid: number): string => join(site.dir, root, "uuid", id[0]!, id[1]!, id, `${uid}.`);
+  assert.equal(site.run("cyrusdb", "-c").status, 0);
+
+  renameSync(path("archive", 1), path("spool", 1));
+  renameSync(path("spool", 2), path("archive", 2));
+  assert.deepEqual(await site.state("user.fred"), before, "reading looks in both places");
+  const told = "user/fred uid 1 found in the spool\nuser/fred uid 2 found in the archive\nuser/fred\n";
+  assert.equal(site.run("reconstruct").stdout, told);
+  assert.equal(site.run("reconstruct").stdout, "user/fred\n");
+  await deliver(site, "user.fred", "x".repeat(5_000), now());
+  writeFileSync(path("archive", 9), message("put there by hand"));
+  assert.match(site.run("reconstruct").stdout, /uid 9 found - adding/);
+  const texts = Object.values((await site.state("user.fred")).messages).map(({ octets }) => octets.slice(-19));
+  assert.deepEqual([texts.length, texts.at(-1)], [4, "put there by hand\r\n"]);
+
+  const whole = await site.state("user.fred");
+  rmSync(join(site.dir, "conf/store"), { recursive: true });
+  assert.match(site.run("reconstruct", "-P", "default").stdout, /discovered user\/fred/);
+  const { messages } = await site.state("user.fred");
+  const octets = (state: typeof messages): string[] => Object.values(state).map((one) => one.octets);
+  assert.deepEqual(octets(messages), octets(whole.messages));
+});
+
+test("cache and header file go to the metapartition when metapartition_files says so", async (t) => {
+  const site = archiveSite(t, "metapartition_files: header cache\n");
+  appendFileSync(site.imapdConf, `metapartition-default: ${site.dir}/meta\n`);
+  await site.create("user.fred");
+  await deliver(site, "user.fred", "new", now());
+  const { uniqueId: id } = await site.state("user.fred");
+  const names = (root: string): string[] => {
+    const directory = join(site.dir, root, "uuid", id[0]!, id[1]!, id);
+    return existsSync(directory) ? readdirSync(directory).sort() : [];
+  };
+  assert.deepEqual([names("spool"), names("meta")], [["1."], ["pasargad.cache.1", "pasargad.header"]]);
+  assert.equal(site.run("reconstruct").stdout, "user/fred\n");
+  rmSync(join(site.dir, "conf/store"), { recursive: true });
+  assert.match(site.run("reconstruct", "-P", "default").stdout, /discovered user\/fred/);
+  await site.withMail((mail) =>
+    mail.as(programCaller("t")).ask("mailboxes.delete", { name: "user.fred" as MboxName, local: true }),
+  );
+  assert.deepEqual([names("spool"), names("meta")], [[], []]);
 });

@@ -24,8 +24,9 @@ export function isDoomed(tx: Tx, box: MessageBox, uid: number): boolean {
   return tx.db.get(sql, box.uniqueId, box.partition, uid) !== undefined;
 }
 
+/** Whether the file may not be in its place yet: also while all of the mailbox moves. */
 export const isPending = (tx: Tx, box: MessageBox, uid: number): boolean =>
-  tx.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", box.mbox, uid) !== undefined;
+  tx.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid IN (0, ?)", box.mbox, uid) !== undefined;
 
 /** Waits between two slices, also while another verb holds the mailbox. @throws MailError when it has gone meanwhile */
 export function* nextSlice(context: VerbContext, { mbox, uniqueId }: MessageBox): Generator<void, void, void> {

@@ -26,6 +26,7 @@ import {
   putRows,
   relink,
   rewriteHeaderFile,
+  setPlace,
 } from "./reconstruct/rows.ts";
 import { salvageBlocks } from "./reconstruct/salvage.ts";
 
@@ -45,6 +46,7 @@ export const maintenanceVerbs = {
   "maintenance.restore-quotas": restoreQuotas,
   "maintenance.restore-rows": restoreRows,
   "maintenance.rewrite-header-file": rewriteHeaderFile,
+  "maintenance.set-place": setPlace,
   "maintenance.salvage-blocks": salvageBlocks,
   "maintenance.drop-unused-flags": dropUnusedFlags,
   "maintenance.expire-messages": expireMessages,

@@ -70,6 +70,7 @@ const places: { readonly [V in VerbName]: PlaceOf<V> } = {
   "maintenance.restore-quotas": everywhere,
   "maintenance.restore-rows": everywhere,
   "maintenance.rewrite-header-file": byBox,
+  "maintenance.set-place": byBox,
   "maintenance.salvage-blocks": byBox,
   "transfer.abort": byShard,
   "transfer.begin": ({ from }) => ({ name: from }),

@@ -14,7 +14,9 @@ import {
   type HotRow,
   type MailboxHeader,
   type MessageBox,
-  mailboxDirectory,
+  archiveRoot,
+  BlobPlace,
+  type ListEntry,
   messagePath,
   readHeaderFile,
 } from "../../../store/index.ts";
@@ -27,7 +29,7 @@ import { quotaRootOf } from "../../../store/quota-row.ts";
 import { crcSuffixOf } from "../../../store/records/sync-crc.ts";
 import type { SavedRows } from "../checkpoint/read.ts";
 import type { Tools } from "../tools.ts";
-import { type Directory, readDirectory } from "./directory.ts";
+import { Directory } from "./directory.ts";
 import { type FoundMessage, readMessageFile, sizeOfFile } from "./message-file.ts";
 import type { ColdData, RowInput } from "./rows.ts";
 import { damagedBlocks, rangeOf } from "./salvage.ts";
@@ -87,7 +89,7 @@ export class MailboxCheck {
     this.options = options;
     this.savedRows = savedRows;
     this.say = say;
-    this.directory = readDirectory(tools.mail.partitionRoot(box.partition), box.uniqueId);
+    this.directory = new Directory(tools.mail, box);
     this.db = tools.reader.dbOfMbox(box.mbox);
     this.header = readHeader(this.db, box.mbox)!;
   }
@@ -112,6 +114,12 @@ export class MailboxCheck {
     }
     await this.recount();
     await this.checkHeaderFile();
+  }
+
+  /** Where its messages were when the check began. */
+  private get place(): string {
+    const { name, partition } = this.box;
+    return `${partition} ${name}`;
   }
 
   /** False: a dry run that can see no further. */
@@ -195,11 +203,11 @@ export class MailboxCheck {
   private async checkMessage(hot: HotRow, cold: ColdRow, cache: CacheReader): Promise<void> {
     const { uid } = hot;
     if (hot.flags & Flag.expunged || this.options.noStat) return;
-    const path = messagePath(this.directory.path, uid);
+    const path = this.directory.path(uid, cold.blobPlace);
     const size = sizeOfFile(path);
     if (size === undefined) {
       if (this.isElsewhere(uid) || sizeOfFile(path) !== undefined) return;
-      await this.messageMissing(cold);
+      if (!(await this.isInOtherPlace(cold))) await this.messageMissing(cold);
       return;
     }
     const isOtherSize = size !== cold.sizeOctets;
@@ -215,12 +223,31 @@ export class MailboxCheck {
     await this.checkCache(cold, cache);
   }
 
-  /** Whether the octets are in the database still, or the row is not what was read. */
+  /** A message whose file is in the archive while its row says the spool, or the other way round. */
+  private async isInOtherPlace(cold: ColdRow): Promise<boolean> {
+    const { uid, blobPlace } = cold;
+    for (const place of this.directory.places) {
+      if (place === blobPlace) continue;
+      const path = this.directory.path(uid, place);
+      if (sizeOfFile(path) !== cold.sizeOctets || readMessageFile(path)?.args.guid !== hex(cold.guid)) continue;
+      // cyr_expire may be archiving it in this moment.
+      if (this.isElsewhere(uid)) return true;
+      this.say(`uid ${uid} found in the ${place === BlobPlace.archive ? "archive" : "spool"}`);
+      if (this.options.dryRun) return true;
+      const args = { box: this.box.uniqueId, uid, guid: hex(cold.guid), place };
+      await this.tools.writer.ask("maintenance.set-place", args);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether the octets are in the database still or the mailbox is moving, or the row is not what was read. */
   private isElsewhere(uid: number): boolean {
     const { db } = this;
-    return (
-      db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", this.box.mbox, uid) !== undefined || this.isExpunged(uid)
-    );
+    const { mbox, uniqueId, name, partition } = this.box;
+    if (db.get("SELECT 1 FROM pending WHERE mbox=? AND uid IN (0, ?)", mbox, uid)) return true;
+    const entry = readEntryByUniqueId(db, uniqueId);
+    return entry?.name !== name || entry.partition !== partition || this.isExpunged(uid);
   }
 
   private isExpunged(uid: number): boolean {
@@ -246,10 +273,10 @@ export class MailboxCheck {
     const box = this.box.uniqueId;
     this.changed = true;
     if (onMismatch === "remove" || !found) {
-      await this.tools.writer.ask("maintenance.expunge-missing", { box, uids: [uid], unlink: true });
+      await this.tools.writer.ask("maintenance.expunge-missing", { box, uids: [uid], unlink: true, place: this.place });
       return;
     }
-    const args = { box, uid, message: found.args, replace: true };
+    const args = { box, uid, message: found.args, replace: true, place: cold.blobPlace };
     const added = await this.tools.writer.ask("maintenance.adopt-file", args, [found.cache]);
     if (added !== null) this.say(`uid ${uid} renumbered to ${added}`);
   }
@@ -263,14 +290,24 @@ export class MailboxCheck {
       const header = readHeader(db, mbox);
       const entry = header && readEntryByUniqueId(db, header.uniqueId);
       if (!entry) continue;
-      const directory = mailboxDirectory(this.tools.mail.partitionRoot(entry.partition), entry.uniqueId);
-      if (readMessageFile(messagePath(directory, uid))?.args.guid !== hex(cold.guid)) continue;
+      const place = this.placeWithOctets(entry, uid, hex(cold.guid));
+      if (place === undefined) continue;
       this.say(`uid ${cold.uid} not found, taken from ${this.tools.external(entry.name)} uid ${uid}`);
       if (this.options.dryRun) return true;
-      const args = { box: this.box.uniqueId, uid: cold.uid, source: { mbox, uid } };
+      const args = { box: this.box.uniqueId, uid: cold.uid, source: { mbox, uid, place } };
       if (await this.tools.writer.ask("maintenance.relink", args)) return true;
     }
     return false;
+  }
+
+  private placeWithOctets(entry: ListEntry, uid: number, guid: string): number | undefined {
+    const { mail } = this.tools;
+    const places = mail.roots.has(archiveRoot(entry.partition))
+      ? [BlobPlace.spool, BlobPlace.archive]
+      : [BlobPlace.spool];
+    return places.find(
+      (place) => readMessageFile(messagePath(mail.messageDirectory(entry, place), uid))?.args.guid === guid,
+    );
   }
 
   private async checkCache(cold: ColdRow, cache: CacheReader): Promise<void> {
@@ -282,7 +319,7 @@ export class MailboxCheck {
     if (record !== undefined) return;
     const { uid } = cold;
     if (this.isElsewhere(uid)) return;
-    const found = readMessageFile(messagePath(this.directory.path, uid));
+    const found = readMessageFile(this.directory.path(uid, cold.blobPlace));
     if (!found || found.args.guid !== hex(cold.guid)) {
       if (found) await this.messageDiffers(cold, found);
       return;
@@ -312,7 +349,7 @@ export class MailboxCheck {
     const { uid } = hot;
     this.saved ??= this.savedRows(this.box.uniqueId);
     const saved = this.saved?.cold(uid);
-    const path = messagePath(this.directory.path, uid);
+    const path = this.directory.pathOf(uid);
     if (saved && isSuffixOf(hot, saved)) {
       this.say(`uid ${uid} record restored from the last checkpoint`);
       this.put({ cold: dataOf(saved), flags: 0, user: hot.user, hasCache: false, why: "missing" });
@@ -341,7 +378,7 @@ export class MailboxCheck {
     const odd = [...this.directory.uids].filter((uid) => !this.seen.has(uid)).sort((a, b) => a - b);
     for (const uid of odd) {
       if (this.isKnown(uid)) continue;
-      const path = messagePath(this.directory.path, uid);
+      const path = this.directory.pathOf(uid);
       const wasLost = this.lost.some(({ first, last }) => uid >= first && uid <= last);
       if (wasLost) this.restoreLost(uid, path);
       else await this.oddFile(uid, path);
@@ -425,7 +462,8 @@ export class MailboxCheck {
       this.say(`uid ${uid} found - would be added`);
       return;
     }
-    const args = { box: this.box.uniqueId, uid, message: found.args, replace: false };
+    const place = this.directory.placeOf(uid);
+    const args = { box: this.box.uniqueId, uid, message: found.args, replace: false, place };
     const added = await this.tools.writer.ask("maintenance.adopt-file", args, [found.cache]);
     this.unsettled += 1;
     await this.settleNow(REQUESTS_TO_SETTLE * ROWS_A_REQUEST);
@@ -435,7 +473,10 @@ export class MailboxCheck {
   }
 
   private put(row: RowInput, cache?: Uint8Array): void {
-    this.waiting.push({ row, cache });
+    const { uid } = row.cold;
+    // A row of a checkpoint may be older than its message's archiving.
+    const place = this.directory.uids.has(uid) ? this.directory.placeOf(uid) : row.cold.blobPlace;
+    this.waiting.push({ row: { ...row, cold: { ...row.cold, blobPlace: place } }, cache });
     this.waitingOctets += cache?.length ?? 0;
   }
 
@@ -462,7 +503,12 @@ export class MailboxCheck {
     const uids = this.missing.splice(0);
     if (uids.length === 0 || this.options.dryRun) return;
     this.changed = true;
-    await this.tools.writer.ask("maintenance.expunge-missing", { box: this.box.uniqueId, uids, unlink: false });
+    await this.tools.writer.ask("maintenance.expunge-missing", {
+      box: this.box.uniqueId,
+      uids,
+      unlink: false,
+      place: this.place,
+    });
   }
 
   private async recount(): Promise<void> {
@@ -477,7 +523,7 @@ export class MailboxCheck {
     const header = readHeader(db, mbox);
     const entry = readEntryByUniqueId(db, uniqueId);
     if (!header || !entry || db.get("SELECT 1 FROM header_due WHERE mbox=?", mbox)) return;
-    const file = readHeaderFile(this.directory.path);
+    const file = readHeaderFile(this.directory.header);
     const quotaRoot: MboxName | undefined = quotaRootOf(db, entry.name);
     const isRight =
       file?.name === entry.name &&

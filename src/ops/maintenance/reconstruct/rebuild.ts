@@ -3,13 +3,7 @@
  * the message files, flags and limits as of the last checkpoint.
  */
 import type { MboxName, UniqueId } from "../../../formats/ids.ts";
-import {
-  type HeaderFile,
-  isTombstone,
-  type ListEntry,
-  mailboxDirectory,
-  readHeaderFile,
-} from "../../../store/index.ts";
+import { type HeaderFile, isTombstone, type ListEntry, readHeaderFile } from "../../../store/index.ts";
 import type { Database } from "../../../store/database.ts";
 import { nameOf, type NameKey } from "../../../store/keys.ts";
 import { ownerOfName, parentName } from "../../names/index.ts";
@@ -18,7 +12,7 @@ import type { MailboxLine } from "../checkpoint/format.ts";
 import { hasMessages } from "../reader.ts";
 import type { Tools } from "../tools.ts";
 import type { HeaderState, RestorableTable, RestoredOwner, RestoredQuota } from "./adopt.ts";
-import { type Directory, directoriesOf, readDirectory } from "./directory.ts";
+import { Directory, directoriesOf, headerDirectory } from "./directory.ts";
 
 export interface RebuildOptions {
   readonly dryRun: boolean;
@@ -36,6 +30,8 @@ export interface RebuildOptions {
 const UID_GAP = 1_000;
 const MODSEQ_GAP = 1_000_000;
 const ROWS_A_REQUEST = 200;
+/** Of whose directory nothing is known but the identity. */
+const NAMELESS = { name: "" as MboxName, type: "e" };
 const ALL_RIGHTS = "lrswipkxtecdan";
 
 interface Found {
@@ -79,7 +75,7 @@ export async function rebuildList(
 }
 
 function pathOf(tools: Tools, { partition, uniqueId }: Found): string {
-  return mailboxDirectory(tools.mail.partitionRoot(partition), uniqueId);
+  return headerDirectory(tools.mail, { partition, uniqueId });
 }
 
 /** Directories of mailboxes that are not in the list. Of two with one name the one that was made last comes first. */
@@ -92,17 +88,16 @@ function findMailboxes(
   const { reader } = tools;
   const found: Found[] = [];
   for (const partition of partitions) {
-    const root = tools.mail.partitionRoot(partition);
-    for (const uniqueId of directoriesOf(root)) {
+    for (const uniqueId of directoriesOf(tools.mail, partition)) {
       if (reader.entryByUniqueId(uniqueId)) continue;
       // On its way out.
       if (reader.dbs.some((db) => isDoomed(db, uniqueId, partition))) continue;
-      const path = mailboxDirectory(root, uniqueId);
+      const path = headerDirectory(tools.mail, { partition, uniqueId });
       const file = readHeaderFile(path);
       const line = checkpoint.mailbox(uniqueId);
       const name = file?.name ?? line?.entry.name;
       if (name === undefined) {
-        if (readDirectory(root, uniqueId).uids.size > 0) {
+        if (new Directory(tools.mail, { partition, uniqueId, ...NAMELESS }).uids.size > 0) {
           say(`${path}: neither its header file nor a checkpoint tells which mailbox this is; it was left alone`);
         }
         continue;
@@ -123,7 +118,8 @@ function isDoomed(db: Database, uniqueId: UniqueId, partition: string): boolean 
 
 function entryOf(tools: Tools, mailbox: Found, ignoreMetadata: boolean): { entry: ListEntry; header: HeaderState } {
   const { file, line, name, partition, uniqueId } = mailbox;
-  const directory = readDirectory(tools.mail.partitionRoot(partition), uniqueId);
+  const type = file?.type ?? line?.entry.type ?? "e";
+  const directory = new Directory(tools.mail, { name, type, partition, uniqueId });
   const header = headerOf(mailbox, directory, ignoreMetadata);
   const owner = ownerOfName(name, tools.mail.rules.names.deletedPrefix);
   const ownAcl = owner === undefined ? "anyone\tlrs\t" : `${owner}\t${ALL_RIGHTS}\t`;
@@ -131,7 +127,7 @@ function entryOf(tools: Tools, mailbox: Found, ignoreMetadata: boolean): { entry
     name,
     uniqueId,
     mbox: undefined,
-    type: file?.type ?? line?.entry.type ?? "e",
+    type,
     partition,
     server: "",
     acl: ignoreMetadata ? ownAcl : (file?.acl ?? line?.entry.acl ?? ownAcl),

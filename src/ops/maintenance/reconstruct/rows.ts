@@ -2,6 +2,9 @@
 import type { UniqueId } from "../../../formats/ids.ts";
 import {
   appendMessage,
+  archiveRoot,
+  BlobPlace,
+  spoolOnly,
   type ColdRow,
   Flag,
   type MailboxWriter,
@@ -10,6 +13,7 @@ import {
 } from "../../../store/index.ts";
 import { crc32 } from "node:zlib";
 import { incomingMessage, type MessageArgs } from "../../messages/incoming.ts";
+import { refuse } from "../../errors.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
 import { boxOf, isDoomed, isPending, requireAdmin } from "../verb.ts";
 
@@ -117,18 +121,48 @@ export const newCacheGeneration: Verb<{ readonly box: UniqueId; readonly generat
   },
 };
 
+interface SetPlaceArgs {
+  readonly box: UniqueId;
+  readonly uid: number;
+  /** Hex. */
+  readonly guid: string;
+  /** `blobPlace` in which the file was found. */
+  readonly place: number;
+}
+
+/** Corrects where a message's octets are. False: it has changed meanwhile. */
+export const setPlace: Verb<SetPlaceArgs, boolean> = {
+  name: "maintenance.set-place",
+  run(context, { box: id, uid, guid, place }) {
+    requireAdmin(context);
+    const { tx } = context;
+    const box = boxOf(context, id);
+    const writer = tx.mailbox(box.mbox);
+    const cold = writer.coldRow(uid);
+    if (!cold || Buffer.from(cold.guid).toString("hex") !== guid || isPending(tx, box, uid)) return false;
+    if (place !== BlobPlace.spool && place !== BlobPlace.archive) refuse("badPartition");
+    // Whatever was to go from there stays.
+    const kept = place === BlobPlace.spool ? spoolOnly(box.partition) : archiveRoot(box.partition);
+    tx.db.run("DELETE FROM doomed WHERE uniqueid=? AND uid=? AND partition=?", id, uid, kept);
+    writer.moveBlob(uid, place);
+    return true;
+  },
+};
+
 interface UidsArgs {
   readonly box: UniqueId;
   readonly uids: readonly number[];
 }
 
 /** Expunges messages whose file is gone. @returns the uids that were still there */
-export const expungeMissing: Verb<UidsArgs & { readonly unlink: boolean }, number[]> = {
+export const expungeMissing: Verb<UidsArgs & { readonly unlink: boolean; readonly place: string }, number[]> = {
   name: "maintenance.expunge-missing",
-  run(context, { box: id, uids, unlink }) {
+  run(context, { box: id, uids, unlink, place }) {
     requireAdmin(context);
     const { tx } = context;
     const box = boxOf(context, id);
+    // It has another name or partition meanwhile, and its files another directory.
+    if (place !== `${box.partition} ${box.name}`) return [];
     const writer = tx.mailbox(box.mbox);
     const gone: number[] = [];
     for (const uid of uids) {
@@ -152,7 +186,7 @@ interface RelinkArgs {
   readonly box: UniqueId;
   readonly uid: number;
   /** A message of the same owner with the same octets, whose file is well. */
-  readonly source: { readonly mbox: number; readonly uid: number };
+  readonly source: { readonly mbox: number; readonly uid: number; readonly place: number };
 }
 
 /** Makes a message's file a link to another message of the same guid. */
@@ -169,12 +203,13 @@ export const relink: Verb<RelinkArgs, boolean> = {
     if (!row || !same || !entry || isPending(tx, box, uid)) return false;
     if (source.mbox === box.mbox && source.uid === uid) return false;
     if (Buffer.compare(row.guid, same.guid) !== 0) return false;
-    const from = { mbox: source.mbox, uniqueId: entry.uniqueId, partition: entry.partition, uid: source.uid };
+    const partition = tx.placeOf(entry, source.place);
+    const from = { mbox: source.mbox, uniqueId: entry.uniqueId, partition, uid: source.uid };
     tx.addPending({
       mbox: box.mbox,
       uid,
       uniqueId: box.uniqueId,
-      partition: box.partition,
+      partition: tx.placeOf(box, row.blobPlace),
       sizeOctets: row.sizeOctets,
       guid: Buffer.from(row.guid),
       source: { link: { ...from, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 } },
@@ -194,12 +229,14 @@ interface AdoptFileArgs {
   readonly message: MessageArgs;
   /** The row of that uid describes other octets: the message gets a new uid, the row is expunged. */
   readonly replace: boolean;
+  /** `blobPlace` of the file. */
+  readonly place: number;
 }
 
 /** Makes a message of a file that has no row. @returns its uid; undefined: it is to go, or has a row meanwhile */
 export const adoptFile: Verb<AdoptFileArgs, number | null> = {
   name: "maintenance.adopt-file",
-  run(context, { box: id, uid, message: args, replace }, octets) {
+  run(context, { box: id, uid, message: args, replace, place }, octets) {
     requireAdmin(context);
     const { tx } = context;
     const box = boxOf(context, id);
@@ -209,10 +246,10 @@ export const adoptFile: Verb<AdoptFileArgs, number | null> = {
     const { message } = incomingMessage({ ...args, staged: "linked" }, octets, 0);
     const flags = { system: (hot?.flags ?? 0) & 0x1f, user: hot?.user ?? ([0, 0, 0, 0] as const) };
     if (uid > writer.header.lastUid) {
-      insertInPlace(tx, box, writer, uid, message);
+      insertInPlace(tx, box, writer, uid, place, message);
       return uid;
     }
-    const added = appendMessage(tx, box, message, flags, { box, uid });
+    const added = appendMessage(tx, box, message, flags, { box, uid, blobPlace: place });
     if (hot) writer.expunge([{ first: uid, last: uid }], uid, Number.MAX_SAFE_INTEGER, 0, []);
     // The new file is a link to this one, which goes when that is durable.
     tx.doom(box.uniqueId, box.partition, uid, tx.now);
@@ -225,6 +262,7 @@ function insertInPlace(
   box: MessageBox,
   writer: MailboxWriter,
   uid: number,
+  blobPlace: number,
   message: ReturnType<typeof incomingMessage>["message"],
 ): void {
   const modseq = tx.nextModseq(writer.header);
@@ -239,7 +277,7 @@ function insertInPlace(
     cacheLength: 0,
     cacheCrc: 0,
     cacheGeneration: 0,
-    blobPlace: 0,
+    blobPlace,
   };
   addCache(tx, box, writer, cold, cache);
   writer.header.lastAppend = tx.now;
