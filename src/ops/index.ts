@@ -18,5 +18,6 @@ export { flagMask, hasOwnSeenFlag, requireRights } from "./messages/message-box.
 export * from "./messages/uid-ranges.ts";
 export { openProgramMail, programCaller, writerOptions } from "./program-mail.ts";
 export { type Rules, rulesOf } from "./rules.ts";
+export { finishTransfers, startCourier } from "./transfer/index.ts";
 export type { AuditNote } from "./verb.ts";
 export { intentTable, refusalOf, type VerbName, type Verbs, verbTable } from "./verbs.ts";

@@ -147,11 +147,7 @@ export class Mail {
     caller: Caller,
     octets: readonly Uint8Array[] = [],
   ): Promise<unknown> {
-    const answer = await this.doors[shard]!.ask(verb, args, caller, octets);
-    // A verb without a result crosses the socket as an answer without one.
-    if (!("refusal" in answer)) return answer.result;
-    const { code, detail } = answer.refusal;
-    throw new MailError(isMailErrorCode(code) ? code : "internalError", detail);
+    return resultOf(await this.doors[shard]!.ask(verb, args, caller, octets));
   }
 
   /**
@@ -204,6 +200,11 @@ export class Mail {
     return root;
   }
 
+  /** `settle` of one shard. */
+  async settleShard(shard: number): Promise<void> {
+    await this.doors[shard]!.settle();
+  }
+
   /** Resolves when every committed message file is durable on disk. */
   async settle(): Promise<void> {
     await Promise.all(this.doors.map((door) => door.settle()));
@@ -226,6 +227,14 @@ export class Mail {
   private listChanged(): void {
     for (const listener of this.listListeners) listener();
   }
+}
+
+/** @throws MailError a refusal */
+export function resultOf(answer: Answer): unknown {
+  // A verb without a result crosses the socket as an answer without one.
+  if (!("refusal" in answer)) return answer.result;
+  const { code, detail } = answer.refusal;
+  throw new MailError(isMailErrorCode(code) ? code : "internalError", detail);
 }
 
 const knownCodes: ReadonlySet<string> = new Set(mailErrorCodes);

@@ -11,9 +11,10 @@ import {
   WriterRunning,
 } from "../store/index.ts";
 import type { Caller } from "./acl/index.ts";
-import { Mail, storeDirectory, type WriterDoor } from "./mail.ts";
+import { Mail, resultOf, storeDirectory, type WriterDoor } from "./mail.ts";
 import { archiveRule, legacyHashing, partitionRoots } from "./roots.ts";
 import { rulesOf } from "./rules.ts";
+import { finishTransfers } from "./transfer/index.ts";
 import { intentTable, refusalOf, verbTable } from "./verbs.ts";
 
 /** Programs are run by administrators: all rights that an administrator has. */
@@ -32,13 +33,36 @@ export function openProgramMail(config: Config, log: Log, name: string): Mail {
       const writer = openUnlessRunning({ ...writerOptions(config, log, name, shard), threads: false });
       if (writer) opened.set(shard, new LocalWriter(writer));
     }
-    return new Mail(config, (shard) => opened.get(shard));
+    const mail = new Mail(config, (shard) => opened.get(shard));
+    if (opened.size > 1) finishFirst(mail, opened, log);
+    return mail;
   } catch (error) {
     for (const writer of opened.values()) {
       writer.close().catch((closing: unknown) => log.err("a store could not be closed", { error: String(closing) }));
     }
     throw error;
   }
+}
+
+/** Nobody is left who would go on with what was begun across shards: what the program asks for waits until that is finished. */
+function finishFirst(mail: Mail, opened: ReadonlyMap<number, LocalWriter>, log: Log): void {
+  const doors: Parameters<typeof finishTransfers>[0] = {
+    layout: mail.layout,
+    rules: mail.rules,
+    shardOfBox: (box) => mail.shardOfBox(box),
+    settleShard: (shard) => mail.settleShard(shard),
+    askShard: async (shard, verb, args, caller) => {
+      const writer = opened.get(shard);
+      return writer ? resultOf(await writer.askNow(verb, args, caller)) : mail.askShard(shard, verb, args, caller);
+    },
+  };
+  const finish = async (): Promise<void> => {
+    for (const shard of opened.keys()) await finishTransfers(doors, shard, log, 0);
+  };
+  const ready = finish().catch((error: unknown) =>
+    log.err("what was begun across shards cannot be finished", { error: String(error) }),
+  );
+  for (const writer of opened.values()) writer.ready = ready;
 }
 
 function openUnlessRunning(options: StoreWriterOptions): StoreWriter | undefined {
@@ -77,12 +101,19 @@ export function writerOptions(config: Config, log: Log, ident: string, shard = 0
 class LocalWriter implements WriterDoor {
   private readonly writer: StoreWriter;
   private nextId = 1;
+  /** What is to be done before anything else. */
+  ready: Promise<void> | undefined;
 
   constructor(writer: StoreWriter) {
     this.writer = writer;
   }
 
-  ask(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
+  async ask(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
+    await this.ready;
+    return this.askNow(verb, args, caller, octets);
+  }
+
+  askNow(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
     return new Promise((answer) => {
       const id = this.nextId++;
       this.writer.submit({ client: "program", id, verb, args, octets, caller, confirmed: id - 1, answer });
@@ -103,7 +134,8 @@ class LocalWriter implements WriterDoor {
     return Promise.resolve({ release: () => {} });
   }
 
-  close(): Promise<void> {
-    return this.writer.close();
+  async close(): Promise<void> {
+    await this.ready;
+    await this.writer.close();
   }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
 import { requireMailStore, type Config } from "../config/index.ts";
-import { type AuditNote, writerOptions, writerSocketPath } from "../ops/index.ts";
+import { type AuditNote, Mail, startCourier, writerOptions, writerSocketPath } from "../ops/index.ts";
 import { tellReady } from "../server/master/tell-ready.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
 import { type Changes, ShardsError, StoreWriter, WriterRunning, WriterServer } from "../store/index.ts";
@@ -63,10 +63,12 @@ async function main(): Promise<void> {
   await server.listen(writerSocketPath(config, shard));
   const { pending, lost, intents } = writer.recovery;
   if (pending + intents + lost > 0) log.notice("store recovered", { pending, lost, intents });
+  const courier = config.store_shards === 1 ? undefined : startCourierOf(config, shard, log);
   let ending = false;
   const end = async (): Promise<void> => {
     if (ending) return;
     ending = true;
+    courier?.();
     await server.close();
     await writer.close();
     process.exit(exitCode.ok);
@@ -76,6 +78,16 @@ async function main(): Promise<void> {
   tellReady(() => void end());
   // The writer reads its configuration once: a SIGHUP to the whole group is not for it.
   process.on("SIGHUP", () => log.debug("SIGHUP ignored"));
+}
+
+/** Looks after what this shard has begun with others. Returns the function that ends it. */
+function startCourierOf(config: Config, shard: number, log: Log): () => void {
+  const mail = new Mail(config);
+  const end = startCourier(mail, shard, log);
+  return () => {
+    end();
+    mail.close().catch((error: unknown) => log.err("the store cannot be closed", { error: String(error) }));
+  };
 }
 
 /** Each line says which shard it is about. */

@@ -17,6 +17,7 @@ export interface ShardedMail {
   readonly rules: Rules;
   shardOfBox(box: UniqueId): number | undefined;
   shardOfName(name: MboxName): number;
+  settleShard(shard: number): Promise<void>;
   askShard(
     shard: number,
     verb: VerbName,

@@ -26,6 +26,7 @@ export interface ShardDoors {
   readonly layout: { readonly shards: number };
   readonly rules: Pick<Rules, "names">;
   shardOfBox(box: UniqueId): number | undefined;
+  settleShard(shard: number): Promise<void>;
   askShard(shard: number, verb: VerbName, args: unknown, caller: Caller): Promise<unknown>;
 }
 
@@ -100,6 +101,7 @@ export async function releaseFrom(
 
 /** How long the files of a tree may take to be written before it goes to another shard. */
 const UNWRITTEN_MILLISECONDS = 20_000;
+const FIRST_PAUSE_MILLISECONDS = 50;
 const LONGEST_PAUSE_MILLISECONDS = 500;
 
 export async function renameAcross(doors: ShardDoors, args: RenameArguments, crossing: Crossing): Promise<Renamed> {
@@ -141,11 +143,12 @@ async function renameInboxAcross(
 
 async function untilWritten(doors: ShardDoors, id: string, { source, caller }: Crossing): Promise<void> {
   const end = Date.now() + UNWRITTEN_MILLISECONDS;
-  for (let pause = 20; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLISECONDS)) {
+  for (let pause = FIRST_PAUSE_MILLISECONDS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MILLISECONDS)) {
     const unwritten = await ask(doors, source, "transfer.unwritten", { id, shard: source }, caller);
     if (unwritten === 0) return;
     if (Date.now() > end) return refuse("storeUnavailable");
-    await delay(pause);
+    // Others may keep the shard from ever having nothing to write.
+    await Promise.race([doors.settleShard(source), delay(pause)]);
   }
 }
 

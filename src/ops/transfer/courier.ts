@@ -83,7 +83,7 @@ export function startCourier(doors: ShardDoors, shard: number, log: Log): () => 
       await finishTransfers(doors, shard, log);
     } catch (error) {
       // Its own writer is ending, or has no room: the next round, or the next start.
-      log.warning("what was begun across shards cannot be looked after now", { error: String(error) });
+      if (!ended) log.warning("what was begun across shards cannot be looked after now", { error: String(error) });
     }
     if (!ended) timer = setTimeout(() => void round(), PAUSE_MILLISECONDS).unref();
   };

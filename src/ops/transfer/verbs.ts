@@ -63,4 +63,3 @@ export const transferIntents: ReadonlyMap<string, IntentHandler> = new Map<strin
     },
   ],
 ]);
-
