@@ -144,6 +144,7 @@ export class ClientSession implements Session, ImapSession {
   async tellChanges(options: TellOptions): Promise<boolean> {
     const { selected } = this;
     if (selected === undefined || selected.isGone) return true;
+    this.out.startSlice();
     const following = this.view((snapshot) => this.#follow(snapshot, selected, options));
     return following !== "flags" || this.#tellFlags(selected);
   }
@@ -157,7 +158,6 @@ export class ClientSession implements Session, ImapSession {
   /** The second part of telling. @returns false when the client is gone */
   async #tellFlags(selected: SelectedMailbox): Promise<boolean> {
     const { out } = this;
-    out.startSlice();
     while (!this.view((snapshot) => selected.tellFlags(snapshot, out))) {
       if (out.isDue() && !(await out.rest())) return false;
     }
@@ -245,15 +245,18 @@ export class ClientSession implements Session, ImapSession {
 
   /** IDLE's news that take more than a step. What the client sends meanwhile waits, as it does during a command. */
   async tellRest(selected: SelectedMailbox): Promise<void> {
+    const { out } = this;
     this.#working = true;
+    out.startSlice();
     try {
-      // What came meanwhile was not pushed: it is looked for until there is none.
-      while ((await this.#tellFlags(selected)) && this.selected === selected && this.connection.open) {
-        this.out.flush();
-        const following = this.view((snapshot) => this.#follow(snapshot, selected, { expunges: true }));
-        if (following !== "flags") break;
+      while (await this.#tellFlags(selected)) {
+        out.flush();
+        // News that came meanwhile was not pushed. Once the client has ended IDLE, it is told after its next command.
+        if (this.reader.bufferedOctets > 0 || this.selected !== selected) break;
+        if (this.view((snapshot) => this.#follow(snapshot, selected, { expunges: true })) !== "flags") break;
+        if (out.isDue() && !(await out.rest())) break;
       }
-      this.out.flush();
+      out.flush();
     } finally {
       this.#working = false;
     }
