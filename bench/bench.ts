@@ -2,21 +2,24 @@
  * The benchmark: the same work on Pasargad, Cyrus and Dovecot, interleaved; README.md says what and how.
  *
  *   npm run bench -- [--quick] [--scale F] [--rounds N] [--seconds S] [--servers a,b] [--work x,y] [--goals]
- *                    [--no-syncs] [--refill] [--json FILE] [--keep]
+ *                    [--json FILE [--resume | --again]] [--no-syncs] [--refill] [--keep]
+ *   npm run bench -- --report FILE [--goals]
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, release } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type FillName, startFilled } from "./fill.ts";
+import { cache, type FillName, startFilled } from "./fill.ts";
 import { pssKib } from "./measure/memory.ts";
 import { hasStrace } from "./measure/syncs.ts";
 import { report } from "./report.ts";
-import type { Failed, Measured, Results, ServerFacts } from "./results.ts";
+import { readResults, ResultFile, type Visit } from "./results.ts";
 import { scaleOf } from "./scale.ts";
 import { serverKinds } from "./servers/kinds.ts";
 import type { BenchServer, ServerKind } from "./servers/server.ts";
+import { startSyslog } from "./servers/syslog-sink.ts";
 import { allWork } from "./work/all.ts";
-import type { Mode, Work } from "./work/work.ts";
+import type { Context, Figure, Mode, Work } from "./work/work.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -30,56 +33,83 @@ const { values: options } = parseArgs({
     "no-syncs": { type: "boolean", default: false },
     refill: { type: "boolean", default: false },
     json: { type: "string" },
+    resume: { type: "boolean", default: false },
+    again: { type: "boolean", default: false },
+    report: { type: "string" },
     keep: { type: "boolean", default: false },
   },
 });
+if (options.report !== undefined) {
+  process.stdout.write(report(readResults(options.report), { goals: options.goals }));
+  process.exit();
+}
 const factor = Number(options.scale ?? (options.quick ? 0.01 : 1));
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
 if (!(factor > 0) || !(rounds >= 1)) throw new Error("--scale and --rounds want positive numbers");
-const scale =
-  options.seconds === undefined ? scaleOf(factor) : { ...scaleOf(factor), seconds: Number(options.seconds) };
+const kept = options.resume || options.again;
+if (kept && options.json === undefined) throw new Error("--resume and --again go on with the file of --json");
+const scale = scaleOf({ factor, ...(options.seconds === undefined ? {} : { seconds: Number(options.seconds) }) });
 const say = (text: string): void => {
   process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${text}\n`);
 };
 
+interface Started {
+  readonly kind: ServerKind;
+  server: BenchServer;
+  readonly diskPerMessage: number | undefined;
+  readonly restingPssKib: number;
+  /** After the work; for those that are started anew in between, right before. */
+  endPssKib?: number;
+}
+
 const works = chooseWork(options.work);
 const kinds = chooseServers(options.servers);
-const started: { kind: ServerKind; server: BenchServer; diskPerMessage: number | undefined; restingPssKib: number }[] =
-  [];
-const measured: Measured[] = [];
-const syncs: Measured[] = [];
-const failed: Failed[] = [];
+const started: Started[] = [];
+const file = new ResultFile(options.json, kept, {
+  machine: machineFacts(),
+  options: { scale: factor, rounds },
+  servers: [],
+  measured: [],
+  syncs: [],
+  failed: [],
+});
+if (options.again) {
+  file.forget(
+    kinds.map(({ name }) => name),
+    works.map(({ name }) => name),
+  );
+}
 
+const begun = Date.now();
 const restoreLimits = raiseInotifyLimits();
+const syslog = await startSyslog(join(cache, "run/syslog"));
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => void stopAll().then(() => process.exit(1)));
 try {
   await startAll();
   for (const work of works) {
-    for (let round = 1; round <= rounds; round++) await visit(work, round, "time");
+    for (let round = 1; round <= Math.min(rounds, work.rounds ?? rounds); round++) await visitAll(work, round, "time");
   }
   if (!options["no-syncs"] && hasStrace()) {
-    for (const work of works.filter((each) => each.writes)) await visit(work, 1, "syncs");
+    for (const work of works.filter((each) => each.writes)) await visitAll(work, 1, "syncs");
   }
-  const results = gather();
-  process.stdout.write(report(results, { goals: options.goals }));
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, undefined, 1)}\n`);
+  noteServers();
+  say(`done in ${((Date.now() - begun) / 60_000).toFixed(1)} minutes; log lines went to syslog: ${syslog.kind}`);
+  process.stdout.write(report(file.results, { goals: options.goals }));
 } finally {
   await stopAll();
 }
 
-/** Works whose name, or the beginning of it, is asked for; all but the optional ones when nothing is. */
-function chooseWork(text: string | undefined): Work[] {
-  if (text === undefined) return allWork.filter((work) => !work.optional);
+/** Works whose name, or the beginning of it, is asked for; all when nothing is. */
+function chooseWork(text: string | undefined): readonly Work[] {
+  if (text === undefined) return allWork;
   const wanted = text.split(",");
   for (const name of wanted) {
     if (!allWork.some((work) => matches(work.name, name))) {
       throw new Error(`no work "${name}"; there are ${allWork.map((work) => work.name).join(", ")}`);
     }
   }
-  return allWork.filter((work) =>
-    wanted.some((name) => (work.optional ? work.name === name : matches(work.name, name))),
-  );
+  return allWork.filter((work) => wanted.some((name) => matches(work.name, name)));
 }
 
 /** `lmtp` stands for all of `lmtp_...`, `fetch` for all of `imap_fetch...`. */
@@ -95,7 +125,7 @@ function chooseServers(text: string | undefined): ServerKind[] {
     }
   }
   return serverKinds.filter((kind) => {
-    if (wanted && !wanted.includes(kind.name)) return false;
+    if (wanted ? !wanted.includes(kind.name) : kind.optional) return false;
     const reason = kind.missing();
     if (reason !== undefined) say(`${kind.name} left out: ${reason}`);
     return reason === undefined;
@@ -103,8 +133,11 @@ function chooseServers(text: string | undefined): ServerKind[] {
 }
 
 async function startAll(): Promise<void> {
-  const fills = [...new Set(works.flatMap((work): readonly FillName[] => work.fills))];
   for (const kind of kinds) {
+    const todo = works.filter((work) => isFor(work, kind) && left(work, kind).length > 0);
+    // Nothing is left to measure of it, as a resumed run may find.
+    if (todo.length === 0) continue;
+    const fills = [...new Set(todo.flatMap((work): readonly FillName[] => work.fills))];
     try {
       const setting = { scaleName: String(factor), refill: options.refill, say };
       const { server, diskPerMessage } = await startFilled(kind, fills, scale, setting);
@@ -112,68 +145,109 @@ async function startAll(): Promise<void> {
       say(`${kind.name} ${server.version} runs`);
     } catch (error) {
       // The others can still be measured.
-      failed.push({ server: kind.name, work: "start", reason: reasonOf(error) });
+      file.fail({ server: kind.name, work: "start", reason: reasonOf(error) });
       say(`${kind.name} does not start: ${reasonOf(error)}`);
     }
   }
 }
 
+function isFor(work: Work, kind: ServerKind): boolean {
+  return (work.only === undefined || work.only.includes(kind.name)) && (!kind.writesOnly || work.writes === true);
+}
+
+/** The visits of one server at one work that are not in the results yet. */
+function left(work: Work, kind: ServerKind): Visit[] {
+  const visits: Visit[] = [];
+  for (let round = 1; round <= Math.min(rounds, work.rounds ?? rounds); round++) {
+    visits.push({ server: kind.name, work: work.name, round, mode: "time" });
+  }
+  if (work.writes && !options["no-syncs"]) {
+    visits.push({ server: kind.name, work: work.name, round: 1, mode: "syncs" });
+  }
+  return visits.filter((visit) => !file.has(visit));
+}
+
 /** One round of one work: each server in turn. */
-async function visit(work: Work, round: number, mode: Mode): Promise<void> {
-  for (const { kind, server } of started) {
-    if (work.only && !work.only.includes(kind.name)) continue;
+async function visitAll(work: Work, round: number, mode: Mode): Promise<void> {
+  for (const entry of started.slice()) {
+    const { kind } = entry;
+    const visit: Visit = { server: kind.name, work: work.name, round, mode };
+    if (!isFor(work, kind) || file.has(visit)) continue;
     try {
-      const figures = await work.run({ server, scale, mode });
-      const into = mode === "syncs" ? syncs : measured;
-      for (const figure of figures) {
-        into.push({ server: kind.name, round, figure });
-        say(lineOf(kind, figure, mode));
-      }
+      const restart: Context["restart"] = (whileStopped, options) => startAgain(entry, whileStopped, options);
+      const figures = await work.run({ server: entry.server, scale, mode, round, restart });
+      file.add(visit, figures);
+      for (const figure of figures) say(lineOf(kind, figure, mode));
     } catch (error) {
-      failed.push({ server: kind.name, work: work.name, reason: reasonOf(error) });
+      file.fail({ ...visit, reason: reasonOf(error) });
       say(`${kind.name} ${work.name}: ${reasonOf(error)}`);
     }
   }
 }
 
-function lineOf(kind: ServerKind, figure: (typeof measured)[number]["figure"], mode: Mode): string {
+async function startAgain(
+  entry: Started,
+  ...[whileStopped, options]: Parameters<Context["restart"]>
+): Promise<BenchServer> {
+  const { kind, server } = entry;
+  entry.endPssKib ??= pssKib(server.account.pids());
+  await server.stop();
+  whileStopped?.(server);
+  try {
+    entry.server = await kind.start(server.dir, options);
+  } catch (error) {
+    // Nothing more can be measured of it; the others go on.
+    started.splice(started.indexOf(entry), 1);
+    throw error;
+  }
+  return entry.server;
+}
+
+function lineOf(kind: ServerKind, figure: Figure, mode: Mode): string {
   const where = `${kind.name} ${figure.name}`;
   if (mode === "syncs") return `${where}: ${figure.syncs?.toFixed(3)} syncs a ${figure.per}`;
   const cpu = figure.cpu === undefined ? "" : `, ${figure.cpu.toFixed(2)} us CPU a ${figure.per}`;
+  const drift = figure.cpuDrift === undefined ? "" : ` (second half ${figure.cpuDrift.toFixed(2)} of the first)`;
   const doubt = figure.failures ? `, ${figure.failures} FAILURES: ${figure.firstFailure}` : "";
-  return `${where}: ${figure.value.toFixed(2)} ${figure.unit}${cpu}${doubt}`;
+  return `${where}: ${figure.value.toFixed(2)} ${figure.unit}${cpu}${drift}${doubt}`;
 }
 
-function gather(): Results {
-  const servers = started.map(({ kind, server, diskPerMessage, restingPssKib }): ServerFacts => {
-    return {
+function noteServers(): void {
+  for (const { kind, server, diskPerMessage, restingPssKib, endPssKib } of started) {
+    file.server({
       name: kind.name,
       version: server.version,
       configuration: server.configuration,
       account: server.account.kind,
       restingPssKib,
-      endPssKib: pssKib(server.account.pids()),
+      endPssKib: endPssKib ?? pssKib(server.account.pids()),
       ...(diskPerMessage === undefined ? {} : { diskPerMessage }),
-    };
-  });
-  const machine = {
+    });
+  }
+}
+
+function machineFacts(): { readonly [name: string]: string | number } {
+  return {
     date: new Date().toISOString().slice(0, 16),
     kernel: release(),
     processor: cpus()[0]?.model ?? "unknown",
     cores: cpus().length,
     node: process.version,
-    "load average at the end": loadavg()[0]?.toFixed(1) ?? "",
+    "load average at the start": loadavg()[0]?.toFixed(1) ?? "",
   };
-  return { machine, options: { scale: factor, rounds }, servers, measured, syncs, failed };
 }
 
 async function stopAll(): Promise<void> {
-  for (const { server } of started.splice(0)) {
-    await server.stop();
-    // Several gigabytes after a full run; what is wanted again stands in the archive of filled spools.
-    if (!options.keep) rmSync(server.dir, { recursive: true, force: true });
+  try {
+    for (const { server } of started.splice(0)) {
+      await server.stop();
+      // Several gigabytes after a full run; what is wanted again stands in the archive of filled spools.
+      if (!options.keep) rmSync(server.dir, { recursive: true, force: true });
+    }
+  } finally {
+    syslog.stop();
+    restoreLimits();
   }
-  restoreLimits();
 }
 
 /**
@@ -196,5 +270,5 @@ function raiseInotifyLimits(): () => void {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).split("\n    at ", 1)[0] ?? "";
 }

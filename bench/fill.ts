@@ -1,6 +1,6 @@
 /** The mailboxes for the reading work: made once per server and size, then kept as an archive beside the cache. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ImapClient } from "./clients/imap-client.ts";
@@ -9,17 +9,17 @@ import { diskUse } from "./measure/page-cache.ts";
 import type { Scale } from "./scale.ts";
 import { type BenchServer, loginOf, type ServerKind } from "./servers/server.ts";
 
-const cache = resolve(import.meta.dirname, "../.cache/bench");
+/** Servers' files while they run, and archives of filled spools. A second benchmark at the same time wants its own. */
+export const cache = resolve(process.env["PASARGAD_BENCH_CACHE"] ?? join(import.meta.dirname, "../.cache/bench"));
 /** Goes up when the mail or the mailboxes change. */
-const fillVersion = 3;
+const fillVersion = 4;
 
 const settleMs = 2_500;
 
-/** Users in rotation for deliveries and APPEND, and those whose sessions idle. */
+/** Users in rotation for deliveries and APPEND. */
 export const deliveryUsers: readonly string[] = Array.from({ length: 40 }, (_, i) => `u${i}`);
-export const idleUsers: readonly string[] = Array.from({ length: 20 }, (_, i) => `i${i}`);
 
-export type FillName = "big" | "middle" | "cold" | "list" | "status";
+export type FillName = "big" | "middle" | "cold" | "list" | "status" | "idlers";
 
 interface Fill {
   /** The user who has the mailboxes. */
@@ -29,7 +29,11 @@ interface Fill {
   readonly messages: number;
 }
 
-export function fillOf(name: FillName, scale: Scale): Fill {
+/** Users with an empty INBOX each. */
+export const idlerNames = (scale: Scale): string[] =>
+  Array.from({ length: scale.idlers }, (_, i) => `v${String(i).padStart(4, "0")}`);
+
+export function fillOf(name: Exclude<FillName, "idlers">, scale: Scale): Fill {
   switch (name) {
     case "big":
       return { user: "big", mailboxes: ["INBOX"], messages: scale.bigMailbox };
@@ -74,41 +78,96 @@ export async function startFilled(
   const dir = join(cache, "run", kind.name);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const what = fills.length > 0 ? fills.toSorted().join("-") : "users";
-  const name = [kind.name, kind.formatKey(), `v${fillVersion}`, options.scaleName, what].join("_");
-  const archive = join(cache, "spools", `${name.replaceAll(/[^\w.+-]/g, "-")}.tar`);
-  if (!options.refill && existsSync(archive)) {
+  const name: ArchiveName = { kind: kind.name, scale: options.scaleName, form: kind.formatKey(), fills };
+  const archive = options.refill ? undefined : findArchive(name);
+  if (archive !== undefined) {
     options.say(`${kind.name}: unpacking its filled spool`);
     run("tar", ["-xpf", archive, "-C", dir]);
     return settled(await kind.start(dir), fills, scale);
   }
   const first = await kind.start(dir);
   try {
-    const users = fills.map((fill) => fillOf(fill, scale).user);
-    await kind.createUsers(first, [...deliveryUsers, ...idleUsers, ...users]);
-    for (const fill of fills) await fillOne(first, fill, scale, options.say);
+    const users = ofMailboxes(fills).map((fill) => fillOf(fill, scale).user);
+    if (fills.includes("idlers")) users.push(...idlerNames(scale));
+    await kind.createUsers(first, [...deliveryUsers, ...users]);
+    if (fills.includes("idlers")) await firstLogins(first, idlerNames(scale));
+    for (const fill of ofMailboxes(fills)) await fillOne(first, fill, scale, options.say);
   } finally {
     await first.stop();
   }
-  mkdirSync(join(cache, "spools"), { recursive: true });
-  // The posix format keeps nanoseconds: Maildir is scanned again when a folder's time is not the one remembered.
-  run("tar", [
-    "--format=posix",
-    "-cpf",
-    `${archive}.new`,
-    "-C",
-    dir,
-    "--exclude=./run",
-    "--exclude=./conf/socket/*",
-    ".",
-  ]);
-  renameSync(`${archive}.new`, archive);
+  keepArchive(name, dir);
   return settled(await kind.start(dir), fills, scale);
+}
+
+const ofMailboxes = (fills: readonly FillName[]): Exclude<FillName, "idlers">[] =>
+  fills.filter((fill) => fill !== "idlers");
+
+interface ArchiveName {
+  readonly kind: string;
+  readonly scale: string;
+  readonly form: string;
+  readonly fills: readonly FillName[];
+}
+
+const spools = join(cache, "spools");
+
+/** Everything in an archive's name but what it is filled with. */
+const stem = ({ kind, scale, form }: ArchiveName): string =>
+  [kind, scale, `v${fillVersion}-${form}`]
+    .map((part) => part.replaceAll(/[^\w.+-]/g, "-").replaceAll("_", "-"))
+    .join("_");
+
+/** The smallest archive that has all the fills that are wanted. */
+function findArchive(name: ArchiveName): string | undefined {
+  if (!existsSync(spools)) return undefined;
+  const prefix = `${stem(name)}_`;
+  const fitting = readdirSync(spools)
+    .filter((file) => file.startsWith(prefix) && file.endsWith(".tar"))
+    .map((file) => ({ file, fills: file.slice(prefix.length, -".tar".length).split("-") }))
+    .filter(({ fills }) => name.fills.every((fill) => fills.includes(fill)))
+    .toSorted((a, b) => a.fills.length - b.fills.length);
+  return fitting[0] && join(spools, fitting[0].file);
+}
+
+function keepArchive(name: ArchiveName, dir: string): void {
+  mkdirSync(spools, { recursive: true });
+  const prefix = `${stem(name)}_`;
+  for (const file of readdirSync(spools)) {
+    // Of an older form of the same server's store: nobody unpacks it again.
+    const outdated = file.startsWith(`${name.kind}_${name.scale}_`) && !file.startsWith(prefix);
+    if (outdated) rmSync(join(spools, file));
+  }
+  const archive = join(spools, `${prefix}${name.fills.length > 0 ? name.fills.toSorted().join("-") : "users"}.tar`);
+  // The posix format keeps nanoseconds: Maildir is scanned again when a folder's time is not the one remembered.
+  const form = ["--format=posix", "--exclude=./run", "--exclude=./conf/socket/*"];
+  run("tar", [...form, "-cpf", `${archive}.new`, "-C", dir, "."]);
+  renameSync(`${archive}.new`, archive);
+}
+
+/** Dovecot makes a user's mailbox at the first login. */
+async function firstLogins(server: BenchServer, users: readonly string[]): Promise<void> {
+  const logins = users.map((user) => loginOf(server, user));
+  const load = await LoadProcess.start({
+    kind: "login",
+    port: server.imapPort,
+    connections: 8,
+    logins,
+    commands: ["SELECT INBOX"],
+  });
+  try {
+    const { failures, firstFailure } = await load.run("login", { seconds: 3_600, operations: users.length });
+    if (failures > 0) throw new Error(`first logins: ${firstFailure}`);
+  } finally {
+    load.close();
+  }
 }
 
 /** Opens every filled mailbox twice, some time apart: what a server brings up to date at first sight is then done. */
 async function settled(server: BenchServer, fills: readonly FillName[], scale: Scale): Promise<FilledServer> {
-  const users = fills.filter((name) => fillOf(name, scale).messages > 0).map((name) => fillOf(name, scale).user);
+  const users = ofMailboxes(fills)
+    .map((name) => fillOf(name, scale))
+    .filter(({ messages }) => messages > 0)
+    .map(({ user }) => user);
   for (let i = 0; i < 2; i++) {
     for (const user of users) {
       const client = await ImapClient.login(server.imapPort, user, server.password);
@@ -120,7 +179,12 @@ async function settled(server: BenchServer, fills: readonly FillName[], scale: S
   return { server, diskPerMessage: readNote(server.dir) };
 }
 
-async function fillOne(server: BenchServer, name: FillName, scale: Scale, say: (text: string) => void): Promise<void> {
+async function fillOne(
+  server: BenchServer,
+  name: Exclude<FillName, "idlers">,
+  scale: Scale,
+  say: (text: string) => void,
+): Promise<void> {
   const fill = fillOf(name, scale);
   const start = Date.now();
   const before = diskUse(server.dir);

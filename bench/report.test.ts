@@ -22,6 +22,9 @@ const measured = (
   more: Partial<Figure> = {},
 ): Measured => ({
   server,
+  work: name,
+  mode: "time",
+  at: "2026-03-01T14:05",
   round: 1,
   figure: { name, unit: "msgs/s", better: "higher", value, cpu, per: "message", ...more },
 });
@@ -78,5 +81,24 @@ test("a goal against peers takes the best of them, and one without a figure is n
   const of = (figure: string): unknown => verdicts.find((each) => each.figure === figure)?.reached;
   assert.equal(of("imap_fetch_flags"), false);
   assert.equal(of("imap_select"), true);
-  assert.equal(of("idle_pss_2000"), undefined);
+  assert.equal(of("idle_memory_each"), undefined);
+});
+
+test("a goal says by how much, and compares with the best peer and with Cyrus", () => {
+  const list = [
+    measured("pasargad", "imap_login_c1", 1, 50),
+    measured("cyrus", "imap_login_c1", 1, 200),
+    measured("dovecot-tuned", "imap_login_c1", 1, 40),
+  ];
+  const verdict = judge(results(list)).find(({ figure }) => figure === "imap_login_c1");
+  assert.equal(verdict?.target, 20);
+  assert.equal(verdict?.short, 2.5);
+  assert.deepEqual(verdict?.best, { server: "dovecot-tuned", value: 40, timesBetter: 0.8 });
+  assert.deepEqual(verdict?.cyrus, { server: "cyrus", value: 200, timesBetter: 4 });
+  assert.match(report(results(list), { goals: true }), /NOT reached by 2.5×.*dovecot-tuned 40 \(0.8×\).*200 \(4×\)/);
+});
+
+test("a measurement that was not steady is named", () => {
+  const text = report(results([measured("pasargad", "x", 1, 1, { cpuDrift: 0.5 })]), { goals: false });
+  assert.match(text, /pasargad, x, round 1: not steady, CPU of the second half 0.5 of the first/);
 });

@@ -1,5 +1,5 @@
 /** The results as text: Markdown tables, a row a figure. */
-import { judge } from "./goals.ts";
+import { type Comparison, judge, type Verdict } from "./goals.ts";
 import { figureNames, type Measured, type Results, type Summary, summarize } from "./results.ts";
 import { type ServerName, serverNames } from "./servers/server.ts";
 import type { Figure } from "./work/work.ts";
@@ -83,10 +83,60 @@ export function report(results: Results, options: { readonly goals: boolean }): 
       ]),
     )}`,
   );
-  const doubts = [...differences(measured), ...failures(results)];
+  const held = latencyTable(names, present, measured);
+  if (held !== undefined) parts.push(held);
+  const cold = coldTable(measured);
+  if (cold !== undefined) parts.push(cold);
+  const doubts = [...differences(measured), ...unsteady(measured), ...failures(results)];
   if (doubts.length > 0) parts.push(`## To look at\n\n${doubts.map((doubt) => `- ${doubt}`).join("\n")}`);
   if (options.goals) parts.push(goalTable(results));
   return `${parts.join("\n\n")}\n`;
+}
+
+/** Median, p99 and longest, where the value is one of them. */
+function latencyTable(
+  names: readonly string[],
+  present: readonly ServerName[],
+  measured: readonly Measured[],
+): string | undefined {
+  const chosen = names.filter(
+    (name) => name.startsWith("beside_") || name === "idle_notify_same" || name === "idle_notify_each",
+  );
+  if (chosen.length === 0) return undefined;
+  const rows = chosen.map((name) => {
+    const cells = present.map((server) => {
+      const of = (pick: (figure: Figure) => number | undefined): string =>
+        number(summarize(measured, server, name, pick)?.median);
+      return `${of((figure) => figure.p50Ms)} / ${of((figure) => figure.p99Ms)} / ${of((figure) => figure.maxMs)}`;
+    });
+    return [name, ...cells];
+  });
+  return `## Latency, ms: median / p99 / longest (medians of rounds)\n\n${table(["figure", ...present], rows)}`;
+}
+
+/** How cold the cold mailbox was. */
+function coldTable(measured: readonly Measured[]): string | undefined {
+  const found = measured.filter(({ figure }) => figure.extra?.["coldFiles"] !== undefined);
+  if (found.length === 0) return undefined;
+  const rows = found.map(({ server, round, figure: { extra = {} } }) => [
+    server,
+    String(round),
+    number(extra["coldFiles"]),
+    number(extra["coldMegabytes"]),
+    number(100 * (extra["stillCachedShare"] ?? Number.NaN)),
+    number(100 * (extra["indexStillCachedShare"] ?? Number.NaN)),
+    number(extra["heavyMs"]),
+  ]);
+  const head = [
+    "server",
+    "round",
+    "files dropped",
+    "MB",
+    "still cached, %",
+    "database still cached, %",
+    "SELECT and FETCH of all, ms",
+  ];
+  return `## The cold mailbox\n\n${table(head, rows)}`;
 }
 
 /** Against the best of several: the one that leaves us the smallest lead. */
@@ -102,7 +152,8 @@ function ratios(
   cpu: (server: ServerName, name: string) => Summary | undefined,
   present: readonly ServerName[],
 ): string {
-  const dovecots = present.filter((name) => name.startsWith("dovecot"));
+  // The durable one is no configuration that people run; it is there to compare syncs with like.
+  const dovecots = present.filter((name) => name === "dovecot" || name === "dovecot-tuned");
   const rows = names.map((name) => {
     const better = sample(name)?.better ?? "higher";
     const speed = (server: ServerName): number | undefined =>
@@ -160,6 +211,19 @@ function differences(measured: readonly Measured[]): string[] {
   return found;
 }
 
+/** Measurements whose second half cost this much more or less than the first were not in a steady state. */
+const steadyWithin = 1.2;
+
+function unsteady(measured: readonly Measured[]): string[] {
+  return measured.flatMap(({ server, round, figure }) => {
+    const { cpuDrift: drift } = figure;
+    if (drift === undefined || (drift < steadyWithin && drift > 1 / steadyWithin)) return [];
+    return [
+      `${server}, ${figure.name}, round ${round}: not steady, CPU of the second half ${number(drift)} of the first`,
+    ];
+  });
+}
+
 function failures(results: Results): string[] {
   const refused = results.measured
     .filter(({ figure }) => (figure.failures ?? 0) > 0)
@@ -173,12 +237,36 @@ function failures(results: Results): string[] {
 }
 
 function goalTable(results: Results): string {
-  const rows = judge(results).map(({ text, figure, ours, target, reached }) => [
-    text,
-    figure,
-    number(ours),
-    number(target),
-    reached === undefined ? "not measured" : reached ? "reached" : "NOT reached",
+  const verdicts = judge(results);
+  const compared = (of: Comparison | undefined, named: boolean): string => {
+    if (!of) return "-";
+    const lead = of.timesBetter === undefined ? "" : ` (${number(of.timesBetter)}×)`;
+    return `${named ? `${of.server} ` : ""}${number(of.value)}${lead}`;
+  };
+  const rows = verdicts.map((each) => [
+    each.text,
+    each.figure,
+    number(each.ours),
+    number(each.target),
+    verdictOf(each),
+    compared(each.best, true),
+    compared(each.cyrus, false),
   ]);
-  return `## Goals\n\n${table(["goal", "figure", "Pasargad", "target", "verdict"], rows)}`;
+  const reached = verdicts.filter((each) => each.reached).length;
+  const judged = verdicts.filter((each) => each.reached !== undefined).length;
+  const head = [
+    "goal",
+    "figure",
+    "Pasargad",
+    "target",
+    "verdict",
+    "best peer (ours is × better)",
+    "Cyrus (ours is × better)",
+  ];
+  return `## Goals: ${reached} of ${verdicts.length} reached, ${verdicts.length - judged} not measured\n\n${table(head, rows)}`;
+}
+
+function verdictOf({ reached, short }: Verdict): string {
+  if (reached === undefined || short === undefined) return "not measured";
+  return reached ? `reached, ${number(1 / short)}× to spare` : `NOT reached by ${number(short)}×`;
 }

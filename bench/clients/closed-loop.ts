@@ -27,10 +27,13 @@ export function closedLoop(
     let underWay = steps.length;
     let failures = 0;
     let firstFailure: string | undefined;
+    let operationsHalfway: number | undefined;
+    const halfway = start + limit.seconds * 500;
     const end = (): void => {
       if (--underWay > 0) return;
       finish({
         operations,
+        ...(operationsHalfway === undefined ? {} : { operationsHalfway }),
         wallMs: performance.now() - start,
         latency: histogram.summary(),
         octets: octets() - octetsBefore,
@@ -42,6 +45,7 @@ export function closedLoop(
     for (const step of steps) {
       const next = (): void => {
         const began = performance.now();
+        if (operationsHalfway === undefined && began >= halfway) operationsHalfway = operations;
         if (begun > 0 && (began >= until || begun >= limit.operations || failures >= mostFailures)) return end();
         begun += operationsPerStep;
         let over = false;

@@ -19,7 +19,7 @@ export class ImapClient {
   octets = 0;
   /** When set, every reply's untagged lines are counted; costs a look at each line. */
   tally: ReplyTally | undefined;
-  /** When set, called for each line that comes while no command is outstanding; for IDLE. */
+  /** When set, called for each line that comes; for pipelines. */
   onLine: ((line: string) => void) | undefined;
   readonly #socket: Socket;
   #tag = "";
@@ -80,20 +80,6 @@ export class ImapClient {
         if (status.startsWith("OK")) done(status);
         else fail(new Error(`${command.split(" ", 1)[0]}: ${status}`));
       });
-    });
-  }
-
-  /** IDLE (RFC 2177): resolves when the server has answered `+`; lines then go to `onLine`. */
-  idle(onLine: (line: string) => void): Promise<void> {
-    return new Promise((done, fail) => {
-      this.onFailure(fail);
-      this.onLine = (line) => {
-        if (!line.startsWith("+")) return;
-        this.onLine = onLine;
-        done();
-      };
-      this.#number++;
-      this.#socket.write(`t${this.#number} IDLE\r\n`);
     });
   }
 

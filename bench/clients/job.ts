@@ -57,14 +57,19 @@ export type Job =
       readonly setup: readonly string[];
       readonly phases: { readonly [name: string]: Phase };
     }
-  /** Phase "connect": many sessions in IDLE. Phase "notify": one message to all users, time from final dot to EXISTS. */
+  /**
+   * Phase "connect": many sessions in IDLE, session i logged in as login i modulo their number. Phase "together": one
+   * message to all users at a time, until every session has heard of it. Phase "each": one message to each user, at a
+   * steady pace. Latency is from the final dot to EXISTS, of each session.
+   */
   | {
       readonly kind: "idle";
       readonly imapPort: number;
       readonly lmtpPort: number;
       readonly logins: readonly Login[];
-      readonly recipients: readonly string[];
       readonly connections: number;
+      /** Between the beginnings of two deliveries in phase "each", milliseconds. */
+      readonly everyMs: number;
     }
   /** One session runs a heavy command while others send NOOP at a steady pace; latency is that of the NOOPs. */
   | {
@@ -88,6 +93,8 @@ export type Job =
 
 export interface JobResult {
   readonly operations: number;
+  /** Operations done when half of the limit's seconds were over. */
+  readonly operationsHalfway?: number;
   readonly wallMs: number;
   /** Milliseconds for each step. */
   readonly latency: Latency;

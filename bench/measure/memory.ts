@@ -1,15 +1,29 @@
 /** Memory of a set of processes: proportional set size, so that shared pages count once. */
 import { readFileSync } from "node:fs";
 
-/** @returns KiB; processes that end meanwhile count as nothing */
-export function pssKib(pids: readonly number[]): number {
-  let sum = 0;
+export interface Memory {
+  /** KiB of PSS, pages of programs and mapped files included: those are fewer when others have them mapped, too. */
+  readonly pssKib: number;
+  /** KiB of it that belong to no file: heaps, stacks, buffers. */
+  readonly anonymousKib: number;
+}
+
+/** Processes that end meanwhile count as nothing. */
+export function memoryOf(pids: readonly number[]): Memory {
+  let pssKib = 0;
+  let anonymousKib = 0;
   for (const pid of pids) {
     try {
-      sum += Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+      const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+      const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0);
+      pssKib += field("Pss");
+      anonymousKib += field("Pss_Anon") + field("Pss_Shmem");
     } catch (error) {
       if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
-  return sum;
+  return { pssKib, anonymousKib };
 }
+
+/** @returns KiB */
+export const pssKib = (pids: readonly number[]): number => memoryOf(pids).pssKib;

@@ -1,6 +1,6 @@
 /** Dovecot 2.3, stock and tuned: the harness of the interop tests, inside an account of CPU time. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type DovecotSetup, findDovecot, startDovecot } from "../../test/peers/dovecot.ts";
 import { openAccount } from "../measure/process-account.ts";
@@ -9,9 +9,19 @@ import type { ServerKind, ServerName } from "./server.ts";
 
 const fetchScript = resolve(import.meta.dirname, "../../test/peers/fetch-dovecot.sh");
 
-function kind(name: ServerName, setup: DovecotSetup): ServerKind {
+interface Variant {
+  readonly setup: DovecotSetup;
+  readonly configuration: string;
+  /** Lines put behind the configuration that the interop tests use. */
+  readonly settings?: string;
+  readonly optional?: boolean;
+}
+
+function kind(name: ServerName, { setup, configuration, settings, optional = false }: Variant): ServerKind {
   return {
     name,
+    optional,
+    writesOnly: optional,
 
     missing() {
       const first = findDovecot();
@@ -29,23 +39,24 @@ function kind(name: ServerName, setup: DovecotSetup): ServerKind {
       const dovecot = await startDovecot({
         setup,
         dir,
-        spawn: (file, args, options) => account.spawn(file, args, options),
+        spawn(file, args, options) {
+          // The configuration is there by now, and not read yet.
+          if (settings !== undefined) appendFileSync(join(dir, "dovecot.conf"), settings);
+          return account.spawn(file, args, options);
+        },
       });
       if (!dovecot) throw new Error("no Dovecot");
-      const mail = (user: string): string => join(dir, "mail", user);
       return {
         name,
         version: dovecot.version,
-        configuration:
-          setup === "stock"
-            ? "Maildir, stock services, a process per connection"
-            : "sdbox, login and mail processes used again (20 sessions each), IDLE hibernation after 2 s",
+        configuration,
         imapPort: dovecot.imapPort,
         lmtpPort: dovecot.lmtpPort,
         password: dovecot.password,
         dir,
         account,
-        mailDir: mail,
+        collectable: false,
+        coldPaths: (user) => ({ messages: join(dir, "mail", user) }),
         quiesce: async () => syncFilesystem(dir),
         async stop() {
           await dovecot.stop();
@@ -59,5 +70,17 @@ function kind(name: ServerName, setup: DovecotSetup): ServerKind {
   };
 }
 
-export const dovecot = kind("dovecot", "stock");
-export const dovecotTuned = kind("dovecot-tuned", "tuned");
+const tuned = "sdbox, login and mail processes used again (20 sessions each), IDLE hibernation after 2 s";
+
+export const dovecot = kind("dovecot", {
+  setup: "stock",
+  configuration: "Maildir, stock services, a process per connection",
+});
+export const dovecotTuned = kind("dovecot-tuned", { setup: "tuned", configuration: tuned });
+/** As durable as the others: every change is synced before it is answered, flags too. */
+export const dovecotDurable = kind("dovecot-durable", {
+  setup: "tuned",
+  configuration: `${tuned}, mail_fsync = always`,
+  settings: "mail_fsync = always\n",
+  optional: true,
+});

@@ -13,6 +13,7 @@ import {
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import { collectable } from "../measure/garbage.ts";
 import { syncFilesystem } from "../measure/page-cache.ts";
 import { openAccount } from "../measure/process-account.ts";
 import { createByAdmin } from "./create-users.ts";
@@ -40,7 +41,7 @@ export const pasargad: ServerKind = {
     return stdout.trim() || "unversioned";
   },
 
-  async start(dir) {
+  async start(dir, options = {}) {
     const root = process.getuid?.() === 0;
     for (const name of ["", "conf", "conf/socket", "conf/lock", "conf/proc", "conf/db", "spool", "sieve"]) {
       mkdirSync(join(dir, name), { recursive: true });
@@ -52,8 +53,10 @@ export const pasargad: ServerKind = {
     const log = openSync(join(dir, "master.log"), "a");
     const account = openAccount("pasargad");
     const args = ["-C", join(dir, "imapd.conf"), "-M", join(dir, "cyrus.conf"), "-p", join(dir, "master.pid"), "-D"];
+    const destination = existsSync("/dev/log") ? "syslog" : `file:${join(dir, "log")}`;
+    const env = { ...process.env, PASARGAD_LOG: destination };
     const master = account.spawn(join(programs, "cyr_master"), args, {
-      env: { ...process.env, PASARGAD_LOG: `file:${join(dir, "log")}` },
+      env: options.collectable ? collectable(env) : env,
       stdio: ["ignore", log, log],
       detached: true,
     });
@@ -81,7 +84,8 @@ export const pasargad: ServerKind = {
       password,
       dir,
       account,
-      mailDir: (user) => mailDirOf(dir, user),
+      collectable: options.collectable === true,
+      coldPaths: (user) => ({ messages: mailDirOf(dir, user), index: join(dir, "conf/store") }),
       async quiesce() {
         await untilNothingPending(join(dir, "conf/store"));
         syncFilesystem(dir);

@@ -1,7 +1,7 @@
 /** APPEND to the INBOXes of 40 users, until everything is on disk. */
 import { deliveryUsers } from "../fill.ts";
 import { loginOf } from "../servers/server.ts";
-import { measure, rate, type Work, withLoad } from "./work.ts";
+import { rate, type Work, warmAndMeasure, withLoad } from "./work.ts";
 
 function append(name: string, connections: number): Work {
   return {
@@ -9,13 +9,11 @@ function append(name: string, connections: number): Work {
     fills: [],
     writes: true,
     async run(context) {
-      const { server, scale } = context;
+      const { server } = context;
       const logins = deliveryUsers.map((user) => loginOf(server, user));
       const job = { kind: "append", port: server.imapPort, connections, logins, mix: "delivery" } as const;
       return withLoad(job, async (load) => {
-        await load.run("warm", { seconds: scale.warmupSeconds, operations: scale.mostMessages });
-        const limit = { seconds: scale.seconds, operations: scale.mostMessages };
-        const sample = await measure(context, load, "append", limit, { quiesce: true });
+        const sample = await warmAndMeasure(context, load, "append", "long", { quiesce: true });
         const acknowledged = (sample.result.operations / sample.result.wallMs) * 1000;
         return [{ ...rate(name, "msgs/s", "message", sample), extra: { acknowledgedPerSecond: acknowledged } }];
       });

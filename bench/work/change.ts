@@ -1,7 +1,7 @@
 /** STORE, COPY and EXPUNGE in a mailbox of 10,000. */
 import { fillOf } from "../fill.ts";
 import { loginOf } from "../servers/server.ts";
-import { type Figure, measure, once, rate, type Sample, sum, type Work, withLoad } from "./work.ts";
+import { type Figure, measure, once, rate, type Sample, sum, type Work, warmAndMeasure, withLoad } from "./work.ts";
 
 const store: Work = {
   name: "imap_store",
@@ -24,12 +24,9 @@ const store: Work = {
         one: { commands: ["STORE {r} +FLAGS ($Bench)", "STORE {s} -FLAGS ($Bench)"], operations: 2, range: n },
       },
     } as const;
-    const limit = { seconds: scale.seconds / 2, operations: 1e9 };
     return withLoad(job, async (load) => {
-      await load.run("range", once);
-      const range = await measure(context, load, "range", limit, { quiesce: true });
-      await load.run("one", { seconds: 0.2, operations: 1e9 });
-      const one = await measure(context, load, "one", limit, { quiesce: true });
+      const range = await warmAndMeasure(context, load, "range", "short", { quiesce: true });
+      const one = await warmAndMeasure(context, load, "one", "short", { quiesce: true });
       const figures = [
         rate("imap_store_range", "msgs/s", "message", range),
         rate("imap_store_one", "cmds/s", "STORE", one),
@@ -44,7 +41,7 @@ const copyAndExpunge: Work = {
   fills: ["middle"],
   writes: true,
   async run(context) {
-    const { server, scale, mode } = context;
+    const { server, scale, mode, round } = context;
     const n = scale.middleMailbox;
     const target = `Copy-${Date.now().toString(36)}`;
     const job = {
@@ -61,16 +58,22 @@ const copyAndExpunge: Work = {
       },
     } as const;
     return withLoad(job, async (load) => {
-      const copies: Sample[] = [];
-      const expunges: Sample[] = [];
-      // Under strace once is enough.
-      const until = performance.now() + (mode === "time" ? scale.seconds * 1000 : 0);
-      do {
-        copies.push(await measure(context, load, "copy", once, { quiesce: true }));
-        await load.run("mark", once);
-        expunges.push(await measure(context, load, "expunge", once, { quiesce: true }));
-        await load.run("back", once);
-      } while (performance.now() < until);
+      let copies: Sample[] = [];
+      let expunges: Sample[] = [];
+      const turnsFor = async (seconds: number): Promise<void> => {
+        const until = performance.now() + seconds * 1000;
+        do {
+          copies.push(await measure(context, load, "copy", once, { quiesce: true }));
+          await load.run("mark", once);
+          expunges.push(await measure(context, load, "expunge", once, { quiesce: true }));
+          await load.run("back", once);
+        } while (performance.now() < until);
+      };
+      // Under strace one turn is enough.
+      await turnsFor(mode === "syncs" ? 0 : (round === 1 ? scale.warmSeconds : scale.rewarmSeconds).short);
+      copies = [];
+      expunges = [];
+      await turnsFor(mode === "syncs" ? 0 : scale.seconds.long);
       await load.run("remove", once);
       const figures = [
         rate("imap_copy", "msgs/s", "message", sum(copies)),

@@ -1,6 +1,6 @@
 /** Deliveries over LMTP, one command at a time, until everything is on disk. */
 import { deliveryUsers } from "../fill.ts";
-import { measure, rate, type Work, withLoad } from "./work.ts";
+import { rate, type Work, warmAndMeasure, withLoad } from "./work.ts";
 
 function deliver(name: string, connections: number, perMessage: number): Work {
   return {
@@ -8,7 +8,7 @@ function deliver(name: string, connections: number, perMessage: number): Work {
     fills: [],
     writes: true,
     async run(context) {
-      const { server, scale } = context;
+      const { server } = context;
       const job = {
         kind: "deliver",
         port: server.lmtpPort,
@@ -18,9 +18,7 @@ function deliver(name: string, connections: number, perMessage: number): Work {
         mix: "delivery",
       } as const;
       return withLoad(job, async (load) => {
-        await load.run("warm", { seconds: scale.warmupSeconds, operations: scale.mostMessages });
-        const limit = { seconds: scale.seconds, operations: scale.mostMessages };
-        const sample = await measure(context, load, "deliver", limit, { quiesce: true });
+        const sample = await warmAndMeasure(context, load, "deliver", "long", { quiesce: true });
         const figure = rate(name, perMessage > 1 ? "deliveries/s" : "msgs/s", "delivery", sample);
         // What the clients saw, without the wait for the disk at the end.
         const acknowledged = (sample.result.operations / sample.result.wallMs) * 1000;

@@ -1,7 +1,7 @@
 /** LIST of 5,000 mailboxes, STATUS of 200. */
 import { fillOf, statusMailboxes } from "../fill.ts";
 import { loginOf } from "../servers/server.ts";
-import { latency, measure, once, type Work, withLoad } from "./work.ts";
+import { latency, type Work, warmAndMeasure, withLoad } from "./work.ts";
 
 const list: Work = {
   name: "imap_list",
@@ -18,11 +18,9 @@ const list: Work = {
         percent: { commands: ['LIST "" %'], operations: 1 },
       },
     } as const;
-    const limit = { seconds: scale.seconds / 2, operations: 1e9 };
     return withLoad(job, async (load) => {
-      await load.run("all", once);
-      const all = await measure(context, load, "all", limit);
-      const percent = await measure(context, load, "percent", limit);
+      const all = await warmAndMeasure(context, load, "all", "short");
+      const percent = await warmAndMeasure(context, load, "percent", "brief");
       return [latency("imap_list", "LIST", all), latency("imap_list_percent", "LIST", percent)];
     });
   },
@@ -43,8 +41,7 @@ const status: Work = {
       phases: { each: { commands, operations: 1 } },
     } as const;
     return withLoad(job, async (load) => {
-      await load.run("each", once);
-      const sample = await measure(context, load, "each", { seconds: scale.seconds / 2, operations: 1e9 });
+      const sample = await warmAndMeasure(context, load, "each", "short");
       return [latency("imap_status_each", `${commands.length} STATUS`, sample)];
     });
   },

@@ -2,7 +2,7 @@
 import { rareWord } from "../clients/messages.ts";
 import { fillOf } from "../fill.ts";
 import { loginOf } from "../servers/server.ts";
-import { type Figure, latency, measure, once, type Work, withLoad } from "./work.ts";
+import { type Figure, latency, type Work, warmAndMeasure, withLoad } from "./work.ts";
 
 const keys = {
   imap_search_flags: "UNSEEN FLAGGED",
@@ -27,9 +27,7 @@ const search: Work = {
     return withLoad(job, async (load) => {
       const figures: Figure[] = [];
       for (const name of Object.keys(keys)) {
-        await load.run(name, once);
-        const limit = { seconds: scale.seconds / 2, operations: 1e9 };
-        figures.push(latency(name, "SEARCH", await measure(context, load, name, limit)));
+        figures.push(latency(name, "SEARCH", await warmAndMeasure(context, load, name, "short")));
       }
       return figures;
     });

@@ -3,8 +3,8 @@ import type { Job, JobResult, Limit } from "../clients/job.ts";
 import { LoadProcess } from "../clients/load-process.ts";
 import type { FillName } from "../fill.ts";
 import { countSyncs } from "../measure/syncs.ts";
-import type { Scale } from "../scale.ts";
-import type { BenchServer, ServerName } from "../servers/server.ts";
+import type { Length, Scale } from "../scale.ts";
+import type { BenchServer, ServerName, StartOptions } from "../servers/server.ts";
 
 /** "time" measures; "syncs" runs less of the same under strace and is only good for counting. */
 export type Mode = "time" | "syncs";
@@ -13,6 +13,13 @@ export interface Context {
   readonly server: BenchServer;
   readonly scale: Scale;
   readonly mode: Mode;
+  /** From 1. In the first one the warm-up is longer. */
+  readonly round: number;
+  /**
+   * Ends the server and starts it again on the same files, with `whileStopped` in between. What it returns takes the
+   * place of `server`; addresses are new.
+   */
+  restart(whileStopped?: (server: BenchServer) => void, options?: StartOptions): Promise<BenchServer>;
 }
 
 export interface Figure {
@@ -27,6 +34,8 @@ export interface Figure {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly maxMs?: number;
+  /** CPU per operation in the second half of the measurement, divided by that in the first: 1 when it was steady. */
+  readonly cpuDrift?: number;
   readonly syncs?: number;
   /** The calls behind `syncs`. */
   readonly syncCalls?: { readonly [name: string]: number };
@@ -45,8 +54,8 @@ export interface Work {
   readonly writes?: boolean;
   /** Servers that it is for; all when absent. */
   readonly only?: readonly ServerName[];
-  /** Runs only when asked for by name. */
-  readonly optional?: boolean;
+  /** At most so many rounds, for work that takes long. */
+  readonly rounds?: number;
   run(context: Context): Promise<readonly Figure[]>;
 }
 
@@ -55,12 +64,14 @@ export interface Sample {
   /** From the first operation until the server had written everything. */
   readonly wallMs: number;
   readonly cpuMicroseconds: number;
+  readonly cpuDrift?: number;
   readonly syncs: ReadonlyMap<string, number> | undefined;
 }
 
 /** The least that a measurement under strace needs. */
 const syncsLimit: Limit = { seconds: 1.5, operations: 300 };
 export const once: Limit = { seconds: 0, operations: 1 };
+const endless = 1e9;
 
 /** Opens a job, hands it over, and ends it whatever happens. */
 export async function withLoad<T>(job: Job, use: (load: LoadProcess) => Promise<T>): Promise<T> {
@@ -72,26 +83,67 @@ export async function withLoad<T>(job: Job, use: (load: LoadProcess) => Promise<
   }
 }
 
+export interface MeasureOptions {
+  /** The measurement ends when the server has written everything. */
+  readonly quiesce?: boolean;
+}
+
+/** One phase: unmeasured for a while, the same on every server, then measured. */
+export async function warmAndMeasure(
+  context: Context,
+  load: LoadProcess,
+  phase: string,
+  length: Length,
+  options: MeasureOptions = {},
+): Promise<Sample> {
+  const { scale, round, mode } = context;
+  const warmSeconds = (round === 1 ? scale.warmSeconds : scale.rewarmSeconds)[length];
+  await load.run(phase, mode === "syncs" ? once : { seconds: warmSeconds, operations: endless });
+  return measure(context, load, phase, { seconds: scale.seconds[length], operations: endless }, options);
+}
+
 /** One phase, with the server's CPU time around it; or its syncs, in a run of its own. */
 export async function measure(
   { server, mode }: Context,
   load: LoadProcess,
   phase: string,
   limit: Limit,
-  options: { readonly quiesce?: boolean } = {},
+  options: MeasureOptions = {},
 ): Promise<Sample> {
   if (options.quiesce) await server.quiesce();
   const counted = mode === "syncs" ? await countSyncs(server.account.pids()) : undefined;
   const cpuBefore = server.account.cpuMicroseconds();
   const start = performance.now();
+  let cpuHalfway: number | undefined;
+  const halfway = setTimeout(() => (cpuHalfway = server.account.cpuMicroseconds()), limit.seconds * 500);
   const result = await load.run(phase, mode === "syncs" ? least(limit, syncsLimit) : limit);
+  clearTimeout(halfway);
+  const cpuAnswered = server.account.cpuMicroseconds();
   let wallMs = result.wallMs;
   if (options.quiesce) {
     await server.quiesce();
     wallMs = performance.now() - start;
   }
   const cpuMicroseconds = server.account.cpuMicroseconds() - cpuBefore;
-  return { result, wallMs, cpuMicroseconds, syncs: await counted?.() };
+  const drift = driftOf(result, cpuBefore, cpuHalfway, cpuAnswered);
+  return {
+    result,
+    wallMs,
+    cpuMicroseconds,
+    ...(drift === undefined || mode === "syncs" ? {} : { cpuDrift: drift }),
+    syncs: await counted?.(),
+  };
+}
+
+/** Fewer steps than this say nothing about halves. */
+const fewestSteps = 40;
+
+function driftOf(result: JobResult, before: number, halfway: number | undefined, after: number): number | undefined {
+  const first = result.operationsHalfway;
+  if (halfway === undefined || first === undefined || result.latency.count < fewestSteps) return undefined;
+  const second = result.operations - first;
+  if (first === 0 || second === 0 || halfway === before) return undefined;
+  return (after - halfway) / second / ((halfway - before) / first);
 }
 
 const least = (a: Limit, b: Limit): Limit => ({
@@ -105,6 +157,7 @@ function common(sample: Sample): Partial<Figure> {
   const calls = syncs && [...syncs.values()].reduce((sum, n) => sum + n, 0);
   return {
     ...(calls === undefined ? {} : { syncs: calls / result.operations, syncCalls: Object.fromEntries(syncs ?? []) }),
+    ...(sample.cpuDrift === undefined ? {} : { cpuDrift: sample.cpuDrift }),
     ...(result.failures > 0 ? { failures: result.failures, firstFailure: result.firstFailure ?? "" } : {}),
     ...(Object.keys(result.replies).length > 0 ? { replies: result.replies } : {}),
     ...(result.extra ? { extra: result.extra } : {}),
