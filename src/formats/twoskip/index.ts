@@ -1,0 +1,1 @@
+export { isTwoskip, readTwoskip, TwoskipError, type TwoskipRecord } from "./reader.ts";
