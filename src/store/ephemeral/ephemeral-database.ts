@@ -2,7 +2,17 @@
  * A small SQLite file whose loss costs little (deliver.db and the like): opened when first needed, with its directory; on tmpfs without any sync.
  * What is found there and is not ours, or damaged, is set aside as NAME.old and a new one made.
  */
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Log } from "../../base/log.ts";
@@ -17,7 +27,19 @@ export interface EphemeralOptions {
   readonly log: Log;
   /** How long to wait for another process's transaction, milliseconds. Blocks the process. */
   readonly busyTimeoutMs?: number;
+  /** A foreign file whose contents are taken over. */
+  readonly takeOver?: TakeOver;
 }
+
+export interface TakeOver {
+  /** @param head the first HEAD_OCTETS of what was found, or fewer */
+  recognizes(head: Uint8Array): boolean;
+  /** The file was set aside at this path, and the new database is open. */
+  begin(path: string): void;
+}
+
+/** Enough for any signature. */
+const HEAD_OCTETS = 64;
 
 type Value = null | number | string | Uint8Array;
 
@@ -31,6 +53,8 @@ const damageCodes: ReadonlySet<number> = new Set([11, 26]);
 export class EphemeralDatabase {
   readonly options: EphemeralOptions;
   #sqlite: DatabaseSync | undefined;
+  /** Set aside, and to be taken over when the new database is open. */
+  #foreign: string | undefined;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(options: EphemeralOptions) {
@@ -74,6 +98,11 @@ export class EphemeralDatabase {
     this.#sqlite = undefined;
   }
 
+  /** Opens it, which every other call does by itself. */
+  open(): void {
+    this.#guarded(() => this.#open());
+  }
+
   #prepare(sql: string): StatementSync {
     const sqlite = this.#open();
     let statement = this.#statements.get(sql);
@@ -105,6 +134,9 @@ export class EphemeralDatabase {
     let sqlite = existsSync(path) ? this.#openOurs() : undefined;
     sqlite ??= this.#make();
     this.#sqlite = sqlite;
+    const foreign = this.#foreign;
+    this.#foreign = undefined;
+    if (foreign !== undefined) this.options.takeOver?.begin(foreign);
     return sqlite;
   }
 
@@ -169,10 +201,32 @@ export class EphemeralDatabase {
   }
 
   #setAside(reason: string): void {
-    const { path, log } = this.options;
-    log.warning(`${path}: ${reason}; kept as ${path}.old, a new one is made`);
+    const { path, log, takeOver } = this.options;
+    const old = `${path}.old`;
+    const isKnown = takeOver?.recognizes(headOf(path)) === true;
+    if (!isKnown) log.warning(`${path}: ${reason}; kept as ${old}, a new one is made`);
     for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-    if (existsSync(path)) renameSync(path, `${path}.old`);
+    try {
+      renameSync(path, old);
+    } catch (error) {
+      // Another process was faster; what there is to be taken over is its business.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    if (!isKnown) return;
+    log.notice(`${path}: a database of Cyrus's, kept as ${old}; what it says is taken over`);
+    this.#foreign = old;
+  }
+}
+
+function headOf(path: string): Uint8Array {
+  const head = Buffer.alloc(HEAD_OCTETS);
+  if (!existsSync(path)) return head.subarray(0, 0);
+  const fd = openSync(path, "r");
+  try {
+    return head.subarray(0, readSync(fd, head));
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -85,4 +94,44 @@ test("a file that gets damaged fails once, and is made anew", (t) => {
   assert.throws(() => database.dump());
   assert.deepEqual(database.dump(), []);
   assert.ok(existsSync(`${path}.old`));
+});
+
+/** Written by lmtpd of Cyrus 3.6.1: three messages to one mailbox. */
+const cyrusFile = join(import.meta.dirname, "testdata/cyrus-deliver.db");
+const cyrusMarks = [1, 2, 3].map((n) => ({
+  id: `<${n}@b.example>`,
+  date: `Mon, 7 Feb 2022 21:52:0${n} -0800`,
+  uid: n,
+}));
+const shown = (database: DuplicateDatabase) => database.dump().map(({ id, date, uid }) => ({ id, date, uid }));
+
+test("what a deliver.db of Cyrus's says is taken over: behind the first look, or at once in a program", async (t) => {
+  const path = place(t);
+  mkdirSync(join(path, ".."));
+  copyFileSync(cyrusFile, path);
+  const worker = open(t, path);
+  assert.equal(worker.find(key), undefined);
+  worker.mark([{ ...key, at: 5, uid: 9 }]);
+  await worker.takenOver;
+  const [first] = worker.dump();
+  assert.equal(worker.find({ ...first!, recipient: "another" }), undefined);
+  assert.ok(worker.find(first!)! > 1_700_000_000);
+  assert.deepEqual(shown(worker), [...cyrusMarks, { id: key.id, date: key.date, uid: 9 }]);
+  assert.deepEqual(readFileSync(`${path}.old`), readFileSync(cyrusFile));
+  worker.close();
+  assert.deepEqual(shown(open(t, path)).length, 4, "once");
+
+  const other = place(t);
+  mkdirSync(join(other, ".."));
+  copyFileSync(cyrusFile, other);
+  assert.deepEqual(open(t, other).prune(1_000), { seen: 3, removed: 0 });
+});
+
+test("of a damaged one what comes before the damage is taken over", (t) => {
+  const path = place(t);
+  mkdirSync(join(path, ".."));
+  const octets = readFileSync(cyrusFile);
+  octets[octets.indexOf("<3@b.example>")]! ^= 1;
+  writeFileSync(path, octets);
+  assert.deepEqual(shown(open(t, path)), cyrusMarks.slice(0, 2));
 });

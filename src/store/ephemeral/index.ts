@@ -1,2 +1,3 @@
-export { DuplicateDatabase, type DuplicateKey, type DuplicateMark } from "./duplicate-database.ts";
+export { DuplicateDatabase } from "./duplicate-database.ts";
+export type { DuplicateKey, DuplicateMark } from "./duplicate-mark.ts";
 export { EphemeralDatabase, type EphemeralOptions } from "./ephemeral-database.ts";
