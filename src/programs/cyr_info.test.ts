@@ -51,6 +51,7 @@ test("cyr_info proc end asks the session's worker", async (t) => {
   assert.equal(missing.err, `cyr_info: ${name}: there is no such session; cyr_info proc lists them\n`);
   // This process is the worker.
   writeFileSync(join(dir, "proc", name), "imap\t[192.0.2.1]\tfred\tuser.fred\t\n");
+  process.report.reportOnSignal = false; // Node's test runner has it on
   const signalled = new Promise((done) => process.once("SIGUSR2", done));
   assert.equal(run("cyr_info", ...flags, "proc").out, `${name} imap [192.0.2.1] fred user.fred \n`);
   assert.deepEqual(run("cyr_info", ...flags, "proc", "end", name), { status: 0, out: "", err: "" });
