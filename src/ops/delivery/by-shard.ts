@@ -20,7 +20,8 @@ export async function deliverByShard(
 ): Promise<readonly Delivered[]> {
   const first = targets[0]?.shard;
   if (first === undefined) return [];
-  if (targets.every(({ shard }) => shard === first)) return deliverAll(poster, { message, targets }, attachments);
+  if (targets.every(({ shard }) => shard === first))
+    return unlessMoved(poster, targets, await deliverAll(poster, { message, targets }, attachments));
   const requests = new Map<number, number[]>();
   for (const [n, { shard }] of targets.entries()) {
     const members = requests.get(shard);
@@ -35,7 +36,20 @@ export async function deliverByShard(
       for (const [k, n] of members.entries()) outcomes[n] = delivered[k]!;
     }),
   );
-  return outcomes;
+  return unlessMoved(poster, targets, outcomes);
+}
+
+/** A mailbox that has gone to another shard since its place was looked up is there: the message is to be sent again, not to be sent back. */
+function unlessMoved(
+  { mail }: CallerMail,
+  targets: readonly ShardTarget[],
+  outcomes: readonly Delivered[],
+): readonly Delivered[] {
+  if (mail.layout.shards === 1) return outcomes;
+  return outcomes.map((outcome, n) => {
+    const isMissing = "refused" in outcome && outcome.refused === "mailboxNonexistent";
+    return isMissing && mail.shardOfBox(targets[n]!.box) !== undefined ? { refused: "storeUnavailable" } : outcome;
+  });
 }
 
 /** A refusal of the request as a whole is one of each recipient. */
