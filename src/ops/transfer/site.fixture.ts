@@ -60,6 +60,11 @@ export class ShardedSite {
 
   async reopen(): Promise<void> {
     await this.mail.close();
+    this.open();
+  }
+
+  /** After `mail.close`. */
+  open(): void {
     this.mail = openProgramMail(this.config, silentLog, "test");
   }
 

@@ -88,7 +88,9 @@ interface Tolerance {
 function toleranceOf(id: UniqueId, open: LaneAction | undefined): Tolerance {
   const none = new Set<number>();
   const all = { mayBeGone: none, mayBeFlagged: none, mayHaveCome: () => false };
-  if (!open || open.verb === "create" || open.verb === "rename" || open.verb === "purge") return all;
+  if (!open || open.verb === "create" || open.verb === "purge") return all;
+  if (open.verb === "rename")
+    return { ...all, mayHaveCome: (guid) => open.beside?.box === id && guid === open.beside.guid };
   if (open.verb === "append") return { ...all, mayHaveCome: (guid) => open.box === id && guid === open.guid };
   if ("to" in open && open.to === id) return { ...all, mayHaveCome: () => true };
   if (open.box !== id || open.verb === "copy") return all;

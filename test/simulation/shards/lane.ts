@@ -18,12 +18,19 @@ export interface Box {
 
 export type LaneAction =
   | { readonly verb: "create"; readonly name: string }
-  | { readonly verb: "append"; readonly box: UniqueId; readonly seed: number; readonly guid: string }
+  | ({ readonly verb: "append" } & Arrival)
   | { readonly verb: "flag" | "expunge"; readonly box: UniqueId; readonly uids: readonly number[] }
   | { readonly verb: "copy" | "move"; readonly box: UniqueId; readonly to: UniqueId; readonly uids: readonly number[] }
   /** Tombstones go for good, and files after them. */
   | { readonly verb: "purge"; readonly box: UniqueId }
-  | { readonly verb: "rename"; readonly from: string; readonly to: string };
+  /** A message comes meanwhile: it waits, and follows the mailbox. */
+  | { readonly verb: "rename"; readonly from: string; readonly to: string; readonly beside?: Arrival };
+
+export interface Arrival {
+  readonly box: UniqueId;
+  readonly seed: number;
+  readonly guid: string;
+}
 
 /** What the answer said; `refused`: nothing was done. */
 export interface LaneAnswer {
@@ -65,7 +72,7 @@ export class Lane {
         this.boxes.set(answer.created!, { name: action.name, messages: new Map() });
         return;
       case "append":
-        this.change(action.box, (messages) => messages.set(answer.uid!, { guid: action.guid, flagged: false }));
+        this.arrived(action, answer);
         return;
       case "flag":
         this.change(action.box, (messages) => {
@@ -88,9 +95,14 @@ export class Lane {
       case "rename":
         for (const [id, box] of this.boxes)
           this.boxes.set(id, { ...box, name: renamedBox(box.name, action.from, action.to) });
+        if (action.beside) this.arrived(action.beside, answer);
         return;
       case "purge":
     }
+  }
+
+  private arrived({ box, guid }: Arrival, { uid }: LaneAnswer): void {
+    this.change(box, (messages) => messages.set(uid!, { guid, flagged: false }));
   }
 
   private change(box: UniqueId, edit: (messages: Map<number, Message>) => void): void {
@@ -121,12 +133,13 @@ export class Lane {
       [5, "move"],
       [4, "rename"],
     ]);
-    if (verb === "rename") return this.rename(random, n);
-    if (verb === "purge") return { verb, box };
-    if (verb === "append" || uids.length === 0) {
-      const seed = this.number * 1_000_000 + n;
-      return { verb: "append", box, seed, guid: guidOf(seed) };
+    const arrival = { box, seed: this.number * 1_000_000 + n, guid: guidOf(this.number * 1_000_000 + n) };
+    if (verb === "rename") {
+      const action = this.rename(random, n);
+      return random.chance(0.6) ? { ...action, beside: arrival } : action;
     }
+    if (verb === "purge") return { verb, box };
+    if (verb === "append" || uids.length === 0) return { verb: "append", ...arrival };
     if (verb === "copy" || verb === "move")
       return { verb, box, to: random.pick(ids.filter((id) => id !== box)), uids: some };
     return { verb: verb === "flag" ? "flag" : "expunge", box, uids: some };
@@ -140,7 +153,7 @@ export class Lane {
     return wanted[this.boxes.size];
   }
 
-  private rename(random: Random, n: number): LaneAction {
+  private rename(random: Random, n: number): Extract<LaneAction, { readonly verb: "rename" }> {
     const tops = [...this.boxes.values()].map(({ name }) => name).filter((name) => !name.endsWith(".child"));
     const from = random.pick(tops);
     const shard = random.below(shards);

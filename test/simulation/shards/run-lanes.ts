@@ -1,9 +1,10 @@
 /** Asks a sharded store what the lanes want, and writes down what it answers. */
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { MboxName, UidRange, UniqueId } from "../../../src/formats/ids.ts";
 import { type Mail, MailError, takeIn } from "../../../src/ops/index.ts";
 import { Random } from "../random.ts";
-import type { Lane, LaneAction, LaneAnswer, LaneLine } from "./lane.ts";
+import type { Arrival, Lane, LaneAction, LaneAnswer, LaneLine } from "./lane.ts";
 import { admin, shards, somebody, userIn } from "./sharded-store.ts";
 
 export function octetsOfSeed(seed: number): Buffer {
@@ -40,12 +41,8 @@ export async function perform(mail: Mail, action: LaneAction): Promise<LaneAnswe
       await mail.as(admin).ask("acl.set", acl);
       return { created: uniqueId };
     }
-    case "append": {
-      const { args, attachments } = takeIn(octetsOfSeed(action.seed), { seconds: 1_000_000_000, nanos: 0 });
-      const messages = [{ ...args, flags: { system: 0, user: ["$Lane"] } }];
-      const { uids } = await asker.ask("messages.append", { box: action.box, messages }, attachments);
-      return { uid: uids.first };
-    }
+    case "append":
+      return { uid: await append(mail, action) };
     case "flag":
       await storeFlag(mail, action.box, action.uids, 2);
       return {};
@@ -62,10 +59,24 @@ export async function perform(mail: Mail, action: LaneAction): Promise<LaneAnswe
       const { source, target } = await asker.ask(`messages.${action.verb}`, args);
       return { source: uidsOf(source), target: uidsOf(target) };
     }
-    case "rename":
-      await mail.as(admin).ask("mailboxes.rename", { from: action.from as MboxName, to: action.to as MboxName });
-      return {};
+    case "rename": {
+      const { from, to, beside } = action;
+      const names = { from: from as MboxName, to: to as MboxName };
+      const [, uid] = await Promise.all([
+        mail.as(admin).ask("mailboxes.rename", names),
+        // Somewhere on the way.
+        beside && delay(beside.seed % 12).then(() => append(mail, beside)),
+      ]);
+      return uid === undefined ? {} : { uid };
+    }
   }
+}
+
+async function append(mail: Mail, { box, seed }: Arrival): Promise<number> {
+  const { args, attachments } = takeIn(octetsOfSeed(seed), { seconds: 1_000_000_000, nanos: 0 });
+  const messages = [{ ...args, flags: { system: 0, user: ["$Lane"] } }];
+  const { uids } = await mail.as(somebody).ask("messages.append", { box, messages }, attachments);
+  return uids.first;
 }
 
 async function storeFlag(mail: Mail, box: UniqueId, uids: readonly number[], system: number): Promise<void> {
