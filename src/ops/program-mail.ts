@@ -5,6 +5,8 @@ import type { UniqueId } from "../formats/ids.ts";
 import {
   type Answer,
   type ChangeListener,
+  ClaimRefused,
+  Claims,
   type HeldClaim,
   StoreWriter,
   type StoreWriterOptions,
@@ -31,7 +33,7 @@ export function openProgramMail(config: Config, log: Log, name: string): Mail {
   try {
     for (let shard = 0; shard < config.store_shards; shard++) {
       const writer = openUnlessRunning({ ...writerOptions(config, log, name, shard), threads: false });
-      if (writer) opened.set(shard, new LocalWriter(writer));
+      if (writer) opened.set(shard, new LocalWriter(writer, opened, log));
     }
     const mail = new Mail(config, (shard) => opened.get(shard));
     if (opened.size > 1) finishFirst(mail, opened, log);
@@ -100,12 +102,18 @@ export function writerOptions(config: Config, log: Log, ident: string, shard = 0
 
 class LocalWriter implements WriterDoor {
   private readonly writer: StoreWriter;
+  private readonly all: ReadonlyMap<number, LocalWriter>;
+  /** Nobody else makes any while the lock is ours; the program itself may do several things at once. */
+  private readonly claims: Claims;
   private nextId = 1;
   /** What is to be done before anything else. */
   ready: Promise<void> | undefined;
 
-  constructor(writer: StoreWriter) {
+  /** @param all this one and those of other shards that are open here */
+  constructor(writer: StoreWriter, all: ReadonlyMap<number, LocalWriter>, log: Log) {
     this.writer = writer;
+    this.all = all;
+    this.claims = new Claims(undefined, log);
   }
 
   async ask(verb: string, args: unknown, caller: unknown, octets: readonly Uint8Array[] = []): Promise<Answer> {
@@ -129,13 +137,20 @@ class LocalWriter implements WriterDoor {
     return this.writer.settle();
   }
 
-  /** The whole shard is ours while the lock is. */
-  claim(): Promise<HeldClaim> {
-    return Promise.resolve({ release: () => {} });
+  claim(name: string, who: string, timeoutMs: number): Promise<HeldClaim> {
+    const owner = {};
+    return new Promise((resolve, reject) => {
+      this.claims.claim(owner, name, who, timeoutMs, (answer) => {
+        if (answer.granted) resolve({ release: () => this.claims.release(owner, name) });
+        else reject(new ClaimRefused(name, answer.holder));
+      });
+    });
   }
 
+  /** A shard removes no file before it knows that no other one needs it: all are settled before the first one ends. */
   async close(): Promise<void> {
     await this.ready;
+    for (const writer of this.all.values()) await writer.settle();
     await this.writer.close();
   }
 }

@@ -18,6 +18,7 @@ export { type MessageLocation, MessageMissing, MessageReader, type OpenMessage }
 export { CacheMemory } from "./cache/cache-memory.ts";
 export { CacheReader } from "./cache/cache-reader.ts";
 export { SchemaError, ShardsError } from "./database.ts";
+export { Claims } from "./ipc/claims.ts";
 export { type ChangeListener, ClaimRefused, type HeldClaim, StoreClient } from "./ipc/client.ts";
 export { WriterServer } from "./ipc/server.ts";
 export { childRange, keyBefore, keyOf, LAST_KEY, type NameKey, nameOf, ownerOf } from "./keys.ts";

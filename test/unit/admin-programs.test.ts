@@ -141,7 +141,7 @@ duplicate_prune: purged 0 out of 0 entries
   const { counts, messages, flagNames } = await site.state("user.fred");
   assert.deepEqual([counts["exists"], counts["expunged"], Object.keys(messages)], [2, 0, ["1", "3"]]);
   assert.deepEqual(flagNames, ["$Kept"]);
-  assert.deepEqual(site.query("SELECT count(*) AS n FROM guid"), [{ n: 2 }]);
+  assert.equal(site.query("SELECT uid FROM guid").length, 2);
   assert.match(site.log(), /expire\[\d+\]: Expired 0 and expunged 2 out of 4 messages from 2 mailboxes/);
   assert.deepEqual(site.run("reconstruct", "-q"), { status: 0, stdout: "", stderr: "" });
 });

@@ -9,8 +9,8 @@ import { silentLog } from "../../src/base/log.ts";
 import { loadImapdConf } from "../../src/config/index.ts";
 import type { MboxName, UserId } from "../../src/formats/ids.ts";
 import { type Caller, type Mail, openProgramMail, programCaller, takeIn } from "../../src/ops/index.ts";
-import { mailboxDirectory, messagePath } from "../../src/store/index.ts";
-import { shardLines } from "../support/shards.ts";
+import { databasePath, mailboxDirectory, messagePath, shardOfOwner } from "../../src/store/index.ts";
+import { shardLines, testShards } from "../support/shards.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -52,8 +52,9 @@ export class AdminSite {
     return join(this.dir, "spool");
   }
 
+  /** Of the shard that has the mailboxes of `fred`. */
   get database(): string {
-    return join(this.dir, "conf/store/0.db");
+    return databasePath(join(this.dir, "conf/store"), shardOfOwner("fred", testShards));
   }
 
   log(): string {
@@ -164,15 +165,20 @@ export class AdminSite {
     return messagePath(await this.directory(name), uid);
   }
 
-  /** Changes the database behind everybody's back. */
+  /** Changes the database of `fred` behind everybody's back. */
   sql(text: string, ...values: (string | number | Uint8Array)[]): void {
     const db = new DatabaseSync(this.database);
     db.prepare(text).run(...values);
     db.close();
   }
 
+  /** Rows of all databases, shard after shard. */
   query(text: string): unknown[] {
-    const db = new DatabaseSync(this.database, { readOnly: true });
+    return Array.from({ length: testShards }, (_, shard) => this.#rows(shard, text)).flat();
+  }
+
+  #rows(shard: number, text: string): unknown[] {
+    const db = new DatabaseSync(databasePath(join(this.dir, "conf/store"), shard), { readOnly: true });
     try {
       return db
         .prepare(text)
