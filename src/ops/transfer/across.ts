@@ -13,6 +13,7 @@ import type { copy, CopyArgs, CopyResult } from "../messages/copy.ts";
 import { inboxOf, isInboxName, ownerOfName } from "../names/index.ts";
 import type { Rules } from "../rules.ts";
 import type { ArgsOf, ResultOf } from "../verb.ts";
+import { SHARD_AWAY } from "./take-from.ts";
 import type { transferMessageVerbs, transferTreeVerbs } from "./verbs.ts";
 
 interface Verbs extends Readonly<typeof transferMessageVerbs>, Readonly<typeof transferTreeVerbs> {
@@ -37,14 +38,28 @@ export interface Crossing {
   readonly caller: Caller;
 }
 
-export function ask<V extends VerbName>(
+/** How long a step waits for a shard whose writer is being started again. */
+const AWAY_MILLISECONDS = 20_000;
+const AWAY_PAUSE_MILLISECONDS = 50;
+
+/** @throws MailError */
+export async function ask<V extends VerbName>(
   doors: ShardDoors,
   shard: number,
   verb: V,
   args: ArgsOf<Verbs[V]>,
   caller: Caller,
 ): Promise<ResultOf<Verbs[V]>> {
-  return doors.askShard(shard, verb, args, caller) as Promise<ResultOf<Verbs[V]>>;
+  const end = Date.now() + AWAY_MILLISECONDS;
+  for (;;) {
+    try {
+      return (await doors.askShard(shard, verb, args, caller)) as ResultOf<Verbs[V]>;
+    } catch (error) {
+      const isAway = error instanceof MailError && error.code === "storeUnavailable" && error.detail === SHARD_AWAY;
+      if (!isAway || Date.now() > end) throw error;
+      await delay(AWAY_PAUSE_MILLISECONDS);
+    }
+  }
 }
 
 /** All messages or none, as within a shard: it is the target's verb. */

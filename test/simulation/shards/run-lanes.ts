@@ -84,6 +84,10 @@ async function storeFlag(mail: Mail, box: UniqueId, uids: readonly number[], sys
   await mail.as(somebody).ask("messages.store-flags", args);
 }
 
+/** Whether nobody can tell if it was done: the lane goes no further, and what it asked for stays open. */
+export const isUnknown = ({ refused }: LaneAnswer): boolean =>
+  refused === "storeUnavailable" || refused === "internalError";
+
 /** Works until `goesOn` says no. */
 export async function runLane(
   mail: Mail,
@@ -99,7 +103,9 @@ export async function runLane(
   while (goesOn()) {
     const ask = lane.next(random, guidOfSeed);
     tell({ ask });
-    tell({ answer: await answerOf(mail, ask) });
+    const answer = await answerOf(mail, ask);
+    if (!isUnknown(answer)) tell({ answer });
+    else write({ lane: lane.number, answer });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The real store with three shards, all writers in this process. */
 import { join } from "node:path";
 import { silentLog } from "../../../src/base/log.ts";
-import { type Config, configFromText } from "../../../src/config/index.ts";
+import { configFromText } from "../../../src/config/index.ts";
 import type { UserId } from "../../../src/formats/ids.ts";
 import { type Caller, finishTransfers, Mail, type WriterDoor, writerOptions } from "../../../src/ops/index.ts";
 import { type Answer, shardOfOwner, StoreWriter } from "../../../src/store/index.ts";
@@ -25,9 +25,9 @@ export const partitionFolders: ReadonlyMap<string, string> = new Map([
   ["second", "spool2"],
 ]);
 
-/** Settings of imapd.conf for a store below `root`, with one more line for each of `more`. */
-export function shardedConfig(root: string, more: readonly string[] = []): Config {
-  const text = [
+/** An imapd.conf for a store below `root`. */
+export function settingsText(root: string, more: readonly string[] = []): string {
+  return [
     `configdirectory: ${root}`,
     "defaultpartition: default",
     ...[...partitionFolders].map(([name, folder]) => `partition-${name}: ${join(root, folder)}`),
@@ -36,8 +36,7 @@ export function shardedConfig(root: string, more: readonly string[] = []): Confi
     "auditlog: no",
     ...more,
     "",
-  ];
-  return configFromText(text.join("\n"));
+  ].join("\n");
 }
 
 class Door implements WriterDoor {
@@ -75,7 +74,7 @@ export interface OpenOptions {
 
 /** Opens all shards and finishes what was begun across them. */
 export async function openSharded(root: string, { threads, settings = [] }: OpenOptions): Promise<Mail> {
-  const config = shardedConfig(root, settings);
+  const config = configFromText(settingsText(root, settings));
   const log = { ...silentLog, err: (text: string, fields?: object) => console.error(text, fields ?? "") };
   const doors: Door[] = [];
   for (let shard = 0; shard < shards; shard++) {
