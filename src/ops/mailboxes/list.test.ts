@@ -14,6 +14,9 @@ import type { MailboxRules } from "./rules.ts";
 import { name, Site } from "./site.fixture.ts";
 import { mailboxStatus } from "./status.ts";
 
+/** list.shards.test.ts runs all of this with several. */
+const shards = Number(process.env["PASARGAD_TEST_SHARDS"] ?? 1);
+
 const dotAlt: Partial<MailboxRules> = { names: { ...defaultNameSettings, separator: ".", altNamespace: true } };
 
 function find(site: Site, user: string, request: ListRequest): readonly ListItem[] {
@@ -59,7 +62,7 @@ function grant(site: Site, box: string, identifier: string, rights: string): voi
 
 describe("LIST, as Cyrus 3.6 answers", () => {
   test("standard namespace", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.bob", "shared", "shared.lists", "bad.name");
     create(site, "alice", "user.alice.Work", "user.alice.a*b", "user.alice.Entw&APw-rfe", "user.alice.f1.f2");
     assert.equal(
@@ -102,7 +105,7 @@ describe("LIST, as Cyrus 3.6 answers", () => {
   });
 
   test("other users' mailboxes, and parents that are none", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.bob", "s1.s2");
     create(site, "alice", "user.alice.f1.g.h", "user.alice.f1.new", "user.alice.hidden");
     for (const box of ["f1", "f1.g", "f1.g.h"]) grant(site, `user.alice.${box}`, "bob", "lr");
@@ -129,7 +132,7 @@ describe("LIST, as Cyrus 3.6 answers", () => {
   });
 
   test("alternate namespace with every corner", () => {
-    using site = new Site(dotAlt);
+    using site = new Site(dotAlt, shards);
     create(site, "cyrus", "user.alice", "user.bob", "shared", "shared.x", "Other Users.alice", "Shared Folders");
     const boxes =
       "INBOX|INBOX.foo|inbox|Inbox.bar|Other Users|Other Users.x|Shared Folders|Alt Folders|Alt Folders.y|user|user.bob|Work|Work^dot";
@@ -184,7 +187,7 @@ describe("LIST, as Cyrus 3.6 answers", () => {
   });
 
   test("several patterns, and no names twice", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.alice.a", "user.alice.b");
     const items = find(site, "alice", { reference: "", patterns: ["INBOX", "INBOX/%", "*a"] });
     assert.deepEqual(
@@ -194,7 +197,7 @@ describe("LIST, as Cyrus 3.6 answers", () => {
   });
 
   test("calendars and names held for a rename are not shown", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.alice.x");
     site.ask("alice", mailboxVerbs.create, { name: name("user.alice.cal"), type: "calendar" });
     assert.equal(list(site, "alice", "INBOX/%"), "(\\HasNoChildren) INBOX/x");
@@ -203,7 +206,7 @@ describe("LIST, as Cyrus 3.6 answers", () => {
 
 describe("subscriptions", () => {
   function subscribed(): Site {
-    const site = new Site({ allowAllSubscribe: true });
+    const site = new Site({ allowAllSubscribe: true }, shards);
     create(site, "cyrus", "user.alice", "shared.a.b", "user.alice.x.y");
     for (const box of ["user.alice.x.y", "shared.a", "shared.a.b", "gone.box"]) {
       site.ask("alice", mailboxVerbs.subscribe, { name: name(box) });
@@ -226,7 +229,7 @@ describe("subscriptions", () => {
   });
 
   test("LSUB under altnamespace: own mailboxes are no children of INBOX", () => {
-    using site = new Site(dotAlt);
+    using site = new Site(dotAlt, shards);
     create(site, "cyrus", "user.alice", "user.alice.Work", "user.alice.INBOX.foo");
     for (const box of ["user.alice", "user.alice.Work"]) site.ask("alice", mailboxVerbs.subscribe, { name: name(box) });
     assert.equal(list(site, "alice", "*", { selectSubscribed: true, lsub: true }), "() INBOX\n() Work");
@@ -259,7 +262,7 @@ describe("subscriptions", () => {
 });
 
 test("the walk finds what looking at every name would find", () => {
-  using site = new Site();
+  using site = new Site({}, shards);
   create(site, "cyrus", "user.alice", "user.bob");
   const boxes = "a a.b a.b.c a-x ab b b.a INBOX.q zz.y.x".split(" ");
   create(site, "cyrus", ...boxes.map((box) => `user.alice.${box}`).filter((box) => !site.entry(box)));
@@ -314,7 +317,7 @@ function refusal(run: () => unknown): string {
 
 describe("reading about one mailbox", () => {
   test("rights and ACLs", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.bob", "shared");
     grant(site, "shared", "alice", "lrswipkxte");
     site.reader.view((snapshot) => {
@@ -347,7 +350,7 @@ describe("reading about one mailbox", () => {
   });
 
   test("quota", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.alice.Work", "user.bob");
     const limits = { STORAGE: 100, MESSAGE: null, "X-ANNOTATION-STORAGE": null, "X-NUM-FOLDERS": null };
     site.ask("cyrus", mailboxVerbs.setQuota, { root: name("user.alice"), limits });
@@ -373,7 +376,7 @@ describe("reading about one mailbox", () => {
   });
 
   test("STATUS, for the owner and for somebody with a seen set of his own", () => {
-    using site = new Site();
+    using site = new Site({}, shards);
     create(site, "cyrus", "user.alice", "user.bob");
     site.fill("user.alice", 5, 100);
     grant(site, "user.alice", "bob", "lr");

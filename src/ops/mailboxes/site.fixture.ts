@@ -4,13 +4,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { isTombstone, type ListEntry, StoreReader, Tx } from "../../store/index.ts";
+import {
+  databasePath,
+  isTombstone,
+  type ListEntry,
+  openStore,
+  type ShardLayout,
+  shardOfName,
+  shardOfOwner,
+  type StoreView,
+  Tx,
+} from "../../store/index.ts";
 import { type Database, openWriter } from "../../store/database.ts";
 import { readEntries } from "../../store/list-entry.ts";
 import { Access, type Caller, defaultAclSettings } from "../acl/index.ts";
 import { MailError, type MailErrorCode } from "../errors.ts";
 import { defaultNameSettings, Namespace } from "../names/index.ts";
+import { placeOf } from "../shards/places.ts";
 import type { AuditNote } from "../verb.ts";
+import type { VerbName } from "../verbs.ts";
 import { mailboxIntents } from "./index.ts";
 import type { MailboxRules } from "./rules.ts";
 import { defaultSpecialUses } from "./special-use.ts";
@@ -46,6 +58,7 @@ export function callerOf(user: string): Caller {
 
 export class Site {
   readonly rules: MailboxRules;
+  /** Of the first shard. */
   readonly db: Database;
   tx: Tx;
   /** Epoch seconds. */
@@ -56,25 +69,45 @@ export class Site {
     ["default", "/nonexistent"],
     ["second", "/nonexistent2"],
   ]);
-  private opened: StoreReader | undefined;
+  private readonly layout: ShardLayout;
+  private readonly dbs: readonly Database[];
+  private txs: readonly Tx[];
+  private opened: StoreView | undefined;
 
-  constructor(rules: Partial<MailboxRules> = {}) {
+  /** @param shards with several, only verbs that stay within one, and reading */
+  constructor(rules: Partial<MailboxRules> = {}, shards = 1) {
     this.rules = { ...testRules, ...rules };
+    this.layout = { shards, deletedPrefix: this.rules.names.deletedPrefix };
     this.directory = mkdtempSync(join(tmpdir(), "ops-"));
-    this.db = openWriter(join(this.directory, "0.db"));
-    this.db.sqlite.exec("PRAGMA synchronous=OFF");
-    this.tx = this.openTx();
+    this.dbs = Array.from({ length: shards }, (_, shard) =>
+      openWriter(databasePath(this.directory, shard), { shard, shards }),
+    );
+    for (const db of this.dbs) db.sqlite.exec("PRAGMA synchronous=OFF");
+    this.db = this.dbs[0]!;
+    this.txs = this.dbs.map((db, shard) => this.openTx(db, shard));
+    this.tx = this.txs[0]!;
   }
 
   [Symbol.dispose](): void {
     this.opened?.close();
-    this.db.close();
+    for (const tx of this.txs) tx.close();
+    for (const db of this.dbs) db.close();
     rmSync(this.directory, { recursive: true });
   }
 
-  get reader(): StoreReader {
-    this.opened ??= new StoreReader(join(this.directory, "0.db"));
+  get reader(): StoreView {
+    this.opened ??= openStore(this.directory, this.layout);
     return this.opened;
+  }
+
+  private txOf<A, R>(user: string, verb: MailboxVerb<A, R>, args: A): Tx {
+    if (this.txs.length === 1) return this.tx;
+    const place = placeOf(verb.name as VerbName, args, callerOf(user));
+    if (place === "everywhere" || !("name" in place || "user" in place)) {
+      throw new Error(`${verb.name} is for a site of one shard`);
+    }
+    const { layout } = this;
+    return this.txs["name" in place ? shardOfName(place.name, layout) : shardOfOwner(place.user ?? "", layout.shards)]!;
   }
 
   /** Runs a verb to its end, each slice in a transaction of its own. @throws MailError, and Error after `slices` slices */
@@ -90,16 +123,17 @@ export class Site {
   /** Begins a verb; each call of what is returned runs a slice. */
   start<A, R>(user: string, verb: MailboxVerb<A, R>, args: A): () => { done: true; value: R } | { done: false } {
     const holder = {};
+    const tx = this.txOf(user, verb, args);
     let slices: Generator<void, R, void> | undefined;
     return () => {
       if (slices === undefined) {
-        const started = this.slice(holder, () => verb.run(contextOf(this.tx, callerOf(user), this.rules), args));
+        const started = this.slice(tx, holder, () => verb.run(contextOf(tx, callerOf(user), this.rules), args));
         if (typeof started !== "object" || started === null || !("next" in started))
           return { done: true, value: started };
         slices = started;
       }
       const going = slices;
-      const step = this.slice(holder, () => going.next());
+      const step = this.slice(tx, holder, () => going.next());
       return step.done ? { done: true, value: step.value } : { done: false };
     };
   }
@@ -107,7 +141,7 @@ export class Site {
   /** Another verb takes a mailbox, until the returned function is called. */
   hold(mailbox: string): () => void {
     const { mbox } = this.entry(mailbox)!;
-    this.slice({}, () => this.tx.lock(mbox!));
+    this.slice(this.tx, {}, () => this.tx.lock(mbox!));
     return () => this.tx.unlock(mbox!);
   }
 
@@ -124,10 +158,11 @@ export class Site {
 
   /** As after a crash: memory is gone, and recovery has finished what was begun. */
   recover(): void {
-    this.tx = this.openTx();
+    this.tx = this.openTx(this.db, 0);
+    this.txs = [this.tx, ...this.txs.slice(1)];
     const handlers = mailboxIntents(this.rules);
     for (const [id, kind, args] of this.db.all("SELECT id, kind, args FROM intent")) {
-      this.slice({}, () => {
+      this.slice(this.tx, {}, () => {
         handlers.get(kind as string)?.(this.tx, JSON.parse(args as string));
         this.db.run("DELETE FROM intent WHERE id=?", id!);
       });
@@ -136,11 +171,12 @@ export class Site {
 
   /** Puts messages of so many octets into a mailbox. */
   fill(mailbox: string, count: number, octets: number): void {
-    this.slice({}, () => {
-      const writer = this.tx.mailbox(this.entry(mailbox)!.mbox!);
+    const tx = this.txOfName(mailbox);
+    this.slice(tx, {}, () => {
+      const writer = tx.mailbox(this.entry(mailbox)!.mbox!);
       for (let n = 0; n < count; n++) {
         const uid = writer.header.lastUid + 1;
-        const modseq = this.tx.nextModseq(writer.header);
+        const modseq = tx.nextModseq(writer.header);
         const guid = createHash("sha1").update(`${mailbox} ${uid}`).digest();
         writer.insert(
           { uid, flags: 0, modseq, lastUpdated: this.now, user: [0, 0, 0, 0] },
@@ -165,12 +201,16 @@ export class Site {
           },
         );
       }
-      this.tx.quotaChanged(writer.header, 0, 0);
+      tx.quotaChanged(writer.header, 0, 0);
     });
   }
 
   entry(mailbox: string): ListEntry | undefined {
-    return this.tx.entry(name(mailbox));
+    return this.txOfName(mailbox).entry(name(mailbox));
+  }
+
+  private txOfName(mailbox: string): Tx {
+    return this.txs[shardOfName(name(mailbox), this.layout)]!;
   }
 
   /** The ACL with blanks. */
@@ -179,7 +219,7 @@ export class Site {
   }
 
   all(): ListEntry[] {
-    return readEntries(this.db, "", "\uffff", 1_000_000);
+    return this.dbs.flatMap((db) => readEntries(db, "", "\uffff", 1_000_000));
   }
 
   /** Names of all mailboxes, blank-separated. */
@@ -217,16 +257,18 @@ export class Site {
     return new Access(callerOf(user), this.rules.acl, this.rules.names);
   }
 
-  private openTx(): Tx {
-    return new Tx(this.db, {
+  private openTx(db: Database, shard: number): Tx {
+    return new Tx(db, {
+      shard,
+      shards: this.dbs.length,
       partitions: this.partitions,
       conversations: true,
       deletedPrefix: this.rules.names.deletedPrefix,
     });
   }
 
-  private slice<T>(holder: object, work: () => T): T {
-    const { tx, db } = this;
+  private slice<T>(tx: Tx, holder: object, work: () => T): T {
+    const { db } = tx;
     tx.begin(holder, this.now * 1000);
     db.run("BEGIN IMMEDIATE");
     try {
