@@ -90,7 +90,7 @@ export class ArrivingMessage {
 
   constructor(options: ArrivalOptions) {
     this.#options = options;
-    this.#checker = new MessageChecker({ reject8bit: options.rules.reject8bit });
+    this.#checker = new MessageChecker({ reject8bit: options.rules.reject8bit, lineEndsAreSound: true });
   }
 
   /** @returns a promise when it must be waited for before more is pushed */
@@ -120,7 +120,7 @@ export class ArrivingMessage {
     const headerEnd = endOfHeader(raw) ?? raw.length;
     const fault = this.#checker.finish() ?? this.#headerFault(headerEnd);
     if (fault !== undefined) return { kind: "fault", fault };
-    const head = readHead(raw.subarray(0, headerEnd), this.#options);
+    const head = readHead(raw.subarray(0, headerEnd), this.#options, this.#checker.hasEightBitHeader);
     if (head.fault !== undefined) return { kind: "fault", fault: head.fault };
     const { pieces, id, date, arrival } = head;
     const octets = Buffer.concat([...pieces, raw.subarray(headerEnd)]);
@@ -156,7 +156,10 @@ export class ArrivingMessage {
     if (headerEnd === undefined && raw.length <= MAX_HEADER_OCTETS) return undefined;
     this.#checker.push(raw);
     const fault = headerEnd === undefined ? "invalidHeader" : this.#headerFault(headerEnd);
-    const head = fault === undefined ? readHead(raw.subarray(0, headerEnd), this.#options) : undefined;
+    const head =
+      fault === undefined
+        ? readHead(raw.subarray(0, headerEnd), this.#options, this.#checker.hasEightBitHeader)
+        : undefined;
     this.#fault = fault ?? head?.fault;
     this.#parts = [];
     if (this.#fault !== undefined || head === undefined) return undefined;
@@ -245,7 +248,7 @@ function endOfHeader(raw: Buffer): number | undefined {
   return at < 0 ? undefined : at + 4;
 }
 
-function readHead(header: Buffer, options: ArrivalOptions): Head {
+function readHead(header: Buffer, options: ArrivalOptions, hasEightBit: boolean): Head {
   const { traceFields, rules } = options;
   const pieces: Uint8Array[] = [Buffer.from(traceFields, "latin1")];
   let messageId: string | undefined;
@@ -281,7 +284,7 @@ function readHead(header: Buffer, options: ArrivalOptions): Head {
   }
   if (at > keep) pieces.push(header.subarray(keep, at));
   // Not the first one, which is ours.
-  if (rules.munge8bit) for (let n = 1; n < pieces.length; n++) munge8bit(pieces[n]!);
+  if (hasEightBit && rules.munge8bit) for (let n = 1; n < pieces.length; n++) munge8bit(pieces[n]!);
   // A message that was sent again is not a duplicate of itself.
   let id = resentId || messageId;
   const fault: MailErrorCode | undefined = id === "" ? "invalidHeader" : undefined;
