@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Log } from "../base/log.ts";
-import { requireMailStore, type Config } from "../config/index.ts";
+import { type Config, ConfigError, requireMailStore } from "../config/index.ts";
 import { type AuditNote, Mail, startCourier, writerOptions, writerSocketPath } from "../ops/index.ts";
 import { tellReady } from "../server/master/tell-ready.ts";
 import { exitCode, startProgram } from "../server/program/start-program.ts";
@@ -33,7 +33,7 @@ function options(): { configFile: string | undefined; shard: number } {
 async function main(): Promise<void> {
   const { configFile, shard } = options();
   const { config, log: ownLog } = startProgram(name, configFile);
-  requireMailStore(config);
+  requireStore(config, ownLog);
   if (shard >= config.store_shards) usageError(`there is no shard ${shard}: store_shards is ${config.store_shards}`);
   const log = config.store_shards === 1 ? ownLog : withShard(ownLog, shard);
   let published: (changes: Changes) => void = () => {};
@@ -88,6 +88,17 @@ function startCourierOf(config: Config, shard: number, log: Log): () => void {
     end();
     mail.close().catch((error: unknown) => log.err("the store cannot be closed", { error: String(error) }));
   };
+}
+
+function requireStore(config: Config, log: Log): void {
+  try {
+    requireMailStore(config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.err(`fatal error: ${error.message}`);
+    console.error(`fatal error: ${error.message}`);
+    process.exit(exitCode.config);
+  }
 }
 
 /** Each line says which shard it is about. */
