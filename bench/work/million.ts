@@ -45,7 +45,9 @@ export const millionWork: Work = {
       const first = await load.run("first", once);
       const sample = await warmAndMeasure({ ...context, server }, load, "select", "short");
       const figure = latency("imap_select_million", "login, SELECT, logout", sample);
-      return [{ ...figure, extra: { firstMs: first.latency.p50 } }];
+      // Right after the start, nothing of the mailbox is in anybody's memory.
+      const { p50 } = first.latency;
+      return [figure, { name: "imap_select_million_first", unit: "ms", better: "lower", value: p50 }];
     });
   },
 };
