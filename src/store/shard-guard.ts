@@ -42,7 +42,7 @@ export class ShardGuard {
 
   /** Recovery is done: everything that this shard has committed is durable, and others can see it. */
   markUp(): void {
-    lockPatiently(this.upFd, "exclusive", `${this.shard}.up`);
+    lockPatiently(this.upFd, "exclusive", `${this.shard}.up`, PATIENCE_MILLISECONDS);
   }
 
   /** Whether the shard has a writer that has recovered it. */
@@ -60,9 +60,9 @@ export class ShardGuard {
   }
 
   /** From here on nobody decides that a file is not needed. May be called again while inside. @throws ShardAway */
-  enter(): void {
+  enter(patienceMs = PATIENCE_MILLISECONDS): void {
     if (this.entered) return;
-    lockPatiently(this.insideFd, "shared", "inside.lock");
+    lockPatiently(this.insideFd, "shared", "inside.lock", patienceMs);
     this.entered = true;
   }
 
@@ -96,8 +96,8 @@ function openLock(path: string): number {
   return openSync(path, "a+", 0o600);
 }
 
-function lockPatiently(fd: number, kind: "shared" | "exclusive", name: string): void {
-  const end = Date.now() + PATIENCE_MILLISECONDS;
+function lockPatiently(fd: number, kind: "shared" | "exclusive", name: string, patienceMs: number): void {
+  const end = Date.now() + patienceMs;
   while (!tryFlock(fd, kind)) {
     if (Date.now() > end) throw new ShardAway(`${name} is held for too long`);
     Atomics.wait(sleeper, 0, 0, 1);

@@ -166,10 +166,11 @@ export class FsBlobs implements BlobStore {
   }
 
   /** Removes staged files last written before `before` (epoch milliseconds), which no worker will ask for any more. Nothing may be pending. */
-  sweepStaged(before: number): void {
+  sweepStaged(before: number, but: ReadonlySet<string> = new Set()): void {
     for (const root of this.roots.values()) {
       const directory = stageDirectory(root);
       for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+        if (but.has(name)) continue;
         const path = `${directory}/${name}`;
         if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before) unlinkIfThere(path);
       }

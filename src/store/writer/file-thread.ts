@@ -33,7 +33,7 @@ const { databasePath, ident, hashing, ...store } = workerData as FileThreadData;
 const port = parentPort!;
 const log = createLog({ ident });
 const db = openReader(databasePath);
-const work = new FileWork(db, store.partitions, log, foreignFiles(store), hashing);
+const work = new FileWork(db, store.partitions, log, foreignFiles({ ...store, hashing }), hashing);
 
 let timer: NodeJS.Timeout | undefined;
 let firstUnsynced = 0;

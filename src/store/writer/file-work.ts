@@ -161,6 +161,19 @@ export class FileWork {
     return { pendingSeq: this.syncedSeq, doomed, headers };
   }
 
+  /** Removes staged files last written before `before` (epoch milliseconds) that nobody will ask for any more. */
+  sweepStaged(before: number): void {
+    let needed: ReadonlySet<string> | undefined;
+    try {
+      needed = this.foreign?.stagedElsewhere();
+    } catch (error) {
+      // Of a shard that is only being made, or cannot be read: another start will do.
+      this.log.debug("staged files are left alone", { error: String(error) });
+      return;
+    }
+    this.blobs.sweepStaged(before, needed);
+  }
+
   close(): void {
     this.blobs.close();
     this.foreign?.close();
@@ -418,12 +431,13 @@ function placeForeign(blobs: FsBlobs, foreign: ForeignFiles, link: LinkSource, b
         blobs.put(blob, found.octets);
         return;
       }
-      for (const [n, path] of found.paths.entries()) {
-        if (n < found.paths.length - 1 && !existsSync(path)) continue;
+      for (const path of found.paths) {
+        if (!existsSync(path)) continue;
         // An earlier try's name may be one that a failed sync has lost.
         blobs.linkFile(path, blob, "anew");
-        return;
+        if (found.isSure || blobs.holds(blob)) return;
       }
+      if (round === FOREIGN_ROUNDS) throw new BlobMissing(`uid ${link.uid} of ${link.uniqueId} is nowhere`);
     } catch (error) {
       // Between the two looks its row may have gone and its file come.
       if (!(error instanceof BlobMissing) || round === FOREIGN_ROUNDS) throw error;

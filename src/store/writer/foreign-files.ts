@@ -1,8 +1,19 @@
 /** Message files that belong to several shards: links to files whose octets another shard may still have to write, and files that others may still link to. */
+import { existsSync } from "node:fs";
 import type { UniqueId } from "../../formats/ids.ts";
 import { messagePath, stagePath } from "../blobs/paths.ts";
-import { messageDirectory, partitionOf, rootPath } from "../blobs/places.ts";
+import {
+  BlobPlace,
+  directoryOf,
+  isArchive,
+  messageDirectory,
+  partitionOf,
+  placeOf,
+  rootPath,
+} from "../blobs/places.ts";
+import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { type Database, openReader } from "../database.ts";
+import { readEntryByUniqueId } from "../list-entry.ts";
 import type { LinkSource, PendingSource } from "../pending.ts";
 import { ShardGuard } from "../shard-guard.ts";
 import { databasePath, shardOfMbox } from "../shards.ts";
@@ -16,20 +27,21 @@ export interface ForeignFilesOptions {
   readonly shard: number;
   readonly shards?: number | undefined;
   readonly partitions: ReadonlyMap<string, string>;
+  readonly hashing?: LegacyHashing | undefined;
 }
 
 /** undefined where there is one shard only. */
-export function foreignFiles({
-  directory,
-  shard,
-  shards = 1,
-  partitions,
-}: ForeignFilesOptions): ForeignFiles | undefined {
-  return shards > 1 ? new ForeignFiles({ directory, shard, shards, partitions }) : undefined;
+export function foreignFiles({ shards = 1, ...options }: ForeignFilesOptions): ForeignFiles | undefined {
+  return shards > 1 ? new ForeignFiles({ ...options, shards }) : undefined;
 }
 
-/** A message's octets, or the names that a file with durable octets has; the first may go while somebody looks. */
-export type FoundOctets = { readonly octets: Uint8Array } | { readonly paths: readonly string[] };
+/**
+ * A message's octets, or the names that a file with durable octets has, or had: the first may go while somebody looks. `isSure`: what has one of these names
+ * is that file.
+ */
+export type FoundOctets =
+  | { readonly octets: Uint8Array }
+  | { readonly paths: readonly string[]; readonly isSure: boolean };
 
 /** Files, and directories, that rows of table `pending` name as their sources. */
 export class NeededFiles {
@@ -47,11 +59,11 @@ export class NeededFiles {
 }
 
 export class ForeignFiles {
-  private readonly options: Required<ForeignFilesOptions> & { readonly shards: number };
+  private readonly options: ForeignFilesOptions & { readonly shards: number };
   private readonly guard: ShardGuard;
   private readonly readers = new Map<number, Database>();
 
-  constructor(options: Required<ForeignFilesOptions> & { readonly shards: number }) {
+  constructor(options: ForeignFilesOptions & { readonly shards: number }) {
     this.options = options;
     this.guard = new ShardGuard(options.directory, options.shard, options.shards);
   }
@@ -66,26 +78,55 @@ export class ForeignFiles {
    */
   find(source: LinkSource): FoundOctets {
     let link = source;
+    let shard = shardOfMbox(link.mbox, this.options.shards);
+    /** A row's source was there before it: a file that goes to and fro between two places is not looked for for ever. */
+    let before = Number.MAX_SAFE_INTEGER;
     for (let hop = 0; hop < MAX_HOPS; hop++) {
       const { mbox, uid, partition, uniqueId } = link;
-      const row = this.reader(shardOfMbox(mbox, this.options.shards)).get(
-        "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? AND partition=? ORDER BY seq DESC LIMIT 1",
+      const row = this.reader(shard).get(
+        "SELECT octets, source, seq FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? AND partition=? AND seq<? ORDER BY seq DESC LIMIT 1",
         mbox,
         uid,
         partition,
+        before,
       );
       const content = row && row[1] !== null ? (JSON.parse(row[1] as string) as PendingSource) : undefined;
       if (content && "link" in content) {
         link = content.link;
+        const next = shardOfMbox(link.mbox, this.options.shards);
+        before = next === shard ? (row![2] as number) : Number.MAX_SAFE_INTEGER;
+        shard = next;
         continue;
       }
       if (!content && row && row[0] !== null) return { octets: row[0] as Uint8Array };
       const path = messagePath(messageDirectory(this.options.partitions, partition, uniqueId), uid);
       // A staged file loses its first name when the second one is durable.
       const root = content && rootPath(this.options.partitions, content.root ?? partitionOf(partition));
-      return { paths: content ? [stagePath(root!, content.staged), path] : [path] };
+      if (content) return { paths: [stagePath(root!, content.staged), path], isSure: true };
+      if (directoryOf(partition) === undefined) return { paths: [path], isSure: true };
+      const now = this.placeNow(shard, link);
+      return { paths: now === undefined ? [path] : [path, now], isSure: false };
     }
     throw new Error(`uid ${source.uid} of ${source.uniqueId} is a copy of a copy of itself`);
+  }
+
+  /** A mailbox with a directory by name may have got another name since, and another mailbox its directory. */
+  private placeNow(shard: number, { uniqueId, partition, uid }: LinkSource): string | undefined {
+    const entry = readEntryByUniqueId(this.reader(shard), uniqueId);
+    if (!entry) return undefined;
+    const place = placeOf(entry, isArchive(partition) ? BlobPlace.archive : BlobPlace.spool, this.options.hashing);
+    return messagePath(messageDirectory(this.options.partitions, place, uniqueId), uid);
+  }
+
+  /** Names of staged files that other shards have yet to put in their places. @throws Error when a shard cannot be read */
+  stagedElsewhere(): Set<string> {
+    const names = new Set<string>();
+    for (let shard = 0; shard < this.options.shards; shard++) {
+      if (shard === this.options.shard || !existsSync(databasePath(this.options.directory, shard))) continue;
+      const rows = this.reader(shard).all("SELECT json_extract(source,'$.staged') FROM pending WHERE source NOT NULL");
+      for (const [name] of rows) if (name !== null) names.add(name as string);
+    }
+    return names;
   }
 
   /** What other shards still need; undefined: it cannot be told now, and nothing may be removed. */

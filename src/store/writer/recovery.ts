@@ -63,7 +63,7 @@ export function recover(
   tx.flush();
   db.run("COMMIT");
   tx.takeChanges();
-  files.blobs.sweepStaged(nowMs - STAGED_MILLISECONDS);
+  files.sweepStaged(nowMs - STAGED_MILLISECONDS);
   return report;
 }
 
