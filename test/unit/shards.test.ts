@@ -180,7 +180,10 @@ test("a user is deleted with what other shards have of them", async () => {
 test("programs see all shards while the writers run", () => {
   assert.deepEqual(run("cyr_cyrusdb", "-r"), { status: 0, text: "" });
   assert.deepEqual(run("cyr_cyrusdb", "-c"), { status: 0, text: "" });
-  assert.deepEqual(run("cyr_reconstruct", "-q", "-r", "user/anna", "user/carol", "user/eve", "shared"), { status: 0, text: "" });
+  assert.deepEqual(run("cyr_reconstruct", "-q", "-r", "user/anna", "user/carol", "user/eve", "shared"), {
+    status: 0,
+    text: "",
+  });
   assert.equal(run("cyr_expire", "-X", "0", "-D", "0").status, 0);
   assert.deepEqual(server.faults(), []);
 });
