@@ -123,18 +123,24 @@ export async function headerHas(
   return fieldsHave(headerFields(header, fields), needle, canonical);
 }
 
-/** BODY and TEXT. @param turn waits between pieces when it is due. @throws MessageMissing */
+/** Gives others their turn when it is due; undefined when it is not. */
+export type Turn = () => Promise<unknown> | undefined;
+
+/** BODY and TEXT. @throws MessageMissing */
 export async function contentsHave(
   record: Buffer,
   octets: MessageOctets,
   headers: boolean,
   needle: Needle,
   canonical: Canonical,
-  turn: () => Promise<void>,
+  turn: Turn,
 ): Promise<boolean> {
   await octets.loadWhole();
   const parts = Array.from({ length: cachePartCount(record) }, (_, index) => cachePart(record, 0, index));
   for (const part of parts) {
+    // A message may have thousands of parts, each with a header as long as it likes.
+    const waiting = turn();
+    if (waiting !== undefined) await waiting;
     const { headerStart, headerEnd, kind } = part;
     // Headers of embedded messages and parts are contents of the message, its own header is not.
     const isOwnHeader = headerStart === 0;
@@ -154,7 +160,7 @@ async function partHas(
   octets: MessageOctets,
   wanted: Needle,
   canonical: Canonical,
-  turn: () => Promise<void>,
+  turn: Turn,
 ): Promise<boolean> {
   const { encoding, bodyStart, bodyEnd } = part;
   const isPlain = encoding === "7bit" || encoding === "8bit" || encoding === "binary";

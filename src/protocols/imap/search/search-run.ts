@@ -225,8 +225,9 @@ export class SearchRun {
     }
   }
 
-  async #turn(): Promise<void> {
-    if (this.#session.out.isDue()) await this.#session.out.rest();
+  #turn(): Promise<unknown> | undefined {
+    const { out } = this.#session;
+    return out.isDue() ? out.rest() : undefined;
   }
 
   #location(uid: number, sizeOctets: number, blobPlace: number): MessageLocation {
