@@ -37,7 +37,8 @@ async function run(session: ImapSession, args: StoreArguments, { byUid }: Call):
   });
   // Cyrus tells of the messages that changed, not of those that had the flags already; clients see Cyrus.
   const isQuiet = args.silent && (await onlyOurs(session, selected, uids, before, highestModseq));
-  const told = { expunges: byUid, uid: byUid, ...(isQuiet ? { silent: { uids, upToModseq: highestModseq } } : {}) };
+  const silent = { uids, upToModseq: highestModseq, isAll: true };
+  const told = { expunges: byUid, uid: byUid, ...(isQuiet ? { silent } : {}) };
   if (!(await session.tellChanges(told))) return undefined;
   if (modified.length === 0) return "OK Completed";
   return `OK [MODIFIED ${modifiedSet(selected, modified, byUid)}] Completed`;

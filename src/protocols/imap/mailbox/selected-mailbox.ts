@@ -46,7 +46,12 @@ export interface TellOptions {
   /** Whether FETCH lines say the uid: after UID commands (RFC 3501 §6.4.8). */
   readonly uid?: boolean;
   /** Rows of these uids changed by this session, which the client wants no news of: `.SILENT`, or told already. */
-  readonly silent?: { readonly uids: readonly UidRange[]; readonly upToModseq: number };
+  readonly silent?: {
+    readonly uids: readonly UidRange[];
+    readonly upToModseq: number;
+    /** Nothing else has changed up to that modseq, so that only what came after it is looked for. */
+    readonly isAll?: boolean;
+  };
 }
 
 /** What the first step found. */
@@ -257,8 +262,9 @@ export class SelectedMailbox {
     }
     const extra =
       seen === oldSeen ? none : normalRanges([...subtractRanges(seen, oldSeen), ...subtractRanges(oldSeen, seen)]);
-    const hasFlags = header.highestModseq !== this.modseq || extra.length > 0;
-    if (hasFlags) this.#scan = new Scan(this.modseq, lastTold, seen, this.recent, options, extra);
+    const since = options.silent?.isAll ? Math.max(this.modseq, options.silent.upToModseq) : this.modseq;
+    const hasFlags = header.highestModseq !== since || extra.length > 0;
+    if (hasFlags) this.#scan = new Scan(since, lastTold, seen, this.recent, options, extra);
     this.modseq = header.highestModseq;
     return hasFlags ? "flags" : "unchanged";
   }
