@@ -4,7 +4,7 @@
 set -eu
 target=$(cd "$(dirname "$0")/../.." && pwd)/.cache/peers/cyrus
 packages="cyrus-imapd cyrus-common cyrus-admin cyrus-pop3d cyrus-nntpd cyrus-murder cyrus-replication
-libclamav12 libical3 libpcre3 libwrap0 libxapian30 libzephyr4 libjansson4 libsqlite3-0 libpq5 libicu72 libldap-2.5-0"
+libclamav12 libxml2 libical3 libpcre3 libwrap0 libxapian30 libzephyr4 libjansson4 libsqlite3-0 libpq5 libicu72 libldap-2.5-0"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
