@@ -2,11 +2,11 @@
  * Reading message octets: from the page cache at once where the kernel has them, else in the thread pool; from table `pending` while the file is not
  * there yet.
  */
-import { existsSync, read as readLater } from "node:fs";
-
+import { createHash } from "node:crypto";
+import { fstatSync, read as readLater, readSync } from "node:fs";
 import { closeDescriptor, openIfThere, readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
-import type { PendingContent } from "../reader/snapshot.ts";
+import type { PendingContent, PendingMove } from "../reader/snapshot.ts";
 import type { StoreView } from "../reader/store-reader.ts";
 import {
   hasLegacyDirectory,
@@ -48,9 +48,11 @@ const ROUNDS = 3;
 interface Whereabouts {
   /** Where the file is to be. */
   readonly place: string;
+  /** undefined: the row is gone. */
+  readonly guid: Uint8Array | undefined;
   readonly pending: PendingContent | undefined;
-  /** Directories by name that it may not have left yet, the last one first. */
-  readonly former: readonly string[];
+  /** Moves of directories by name that may not have been made yet. */
+  readonly moves: readonly PendingMove[];
 }
 
 /** The directory of a mailbox's messages. */
@@ -137,24 +139,16 @@ export class MessageReader {
   }
 
   private find(message: MessageLocation): OpenMessage | undefined {
-    const { place, pending, former } = this.whereabouts(message);
-    const path = this.path(place, message);
-    const fd = openIfThere(path);
+    const known = this.whereabouts(message);
+    const { place, pending, moves } = known;
+    if (pending && "octets" in pending) return { fd: undefined, octets: pending.octets };
+    if (moves.length > 0) return this.findMoving(message, known);
+    const fd = openIfThere(this.path(place, message));
     if (fd !== undefined) return this.confirm(message, place, { fd, octets: undefined });
-    if (pending) {
-      const opened = this.openPending(message, pending);
-      // By name, the source may be another mailbox's by now: then our own file is there.
-      if (opened?.fd === undefined || directoryOf(place) === undefined) return opened;
-      return this.unlessThere(path, opened);
-    }
-    for (const old of former) {
-      const found = openIfThere(this.path(old, message));
-      if (found !== undefined) return this.unlessThere(path, { fd: found, octets: undefined });
-    }
+    if (pending) return this.openPending(message, pending);
     // Archived while the partition had no archive, or the other way round.
     for (const kind of [BlobPlace.spool, BlobPlace.archive]) {
-      const other = withBlobPlace(place, kind);
-      const found = openIfThere(this.path(other, message));
+      const found = openIfThere(this.path(withBlobPlace(place, kind), message));
       if (found !== undefined) return this.confirm(message, place, { fd: found, octets: undefined });
     }
     return undefined;
@@ -163,25 +157,60 @@ export class MessageReader {
   private whereabouts({ mbox, uniqueId, uid, partition, blobPlace }: MessageLocation): Whereabouts {
     return this.store.view((snapshot) => {
       const entry = snapshot.entryByUniqueId(uniqueId);
-      const kind = snapshot.coldRow(mbox, uid)?.blobPlace ?? blobPlace ?? BlobPlace.spool;
+      const cold = snapshot.coldRow(mbox, uid);
+      const kind = cold?.blobPlace ?? blobPlace ?? BlobPlace.spool;
       const place = entry ? placeOf(entry, kind, this.hashing) : withBlobPlace(partition, kind);
-      const isNamed = entry !== undefined && hasLegacyDirectory(entry);
-      const former = isNamed ? snapshot.formerPlaces(mbox).map((old) => withBlobPlace(old, kind)) : [];
-      return { place, pending: snapshot.pendingContent(mbox, uid), former };
+      const pending = snapshot.pendingContent(mbox, uid);
+      const isNamed = (entry && hasLegacyDirectory(entry)) || isNamedLink(pending);
+      return { place, guid: cold?.guid, pending, moves: isNamed ? snapshot.pendingMoves(mbox) : [] };
     });
   }
 
-  /** A directory by name is the mailbox's as long as it has that name. */
+  /** A directory by name is the mailbox's as long as it has that name, and nobody else's files are still in it. */
   private confirm(message: MessageLocation, place: string, opened: OpenMessage): OpenMessage | undefined {
-    if (directoryOf(place) === undefined || this.whereabouts(message).place === place) return opened;
+    if (directoryOf(place) === undefined) return opened;
+    const now = this.whereabouts(message);
+    if (now.place === place && now.moves.length === 0) return opened;
     this.close(opened);
     return undefined;
   }
 
-  /** A file leaves a directory by name before another mailbox can have it: what was opened there is right while the new one is not there. */
-  private unlessThere(path: string, opened: OpenMessage): OpenMessage | undefined {
-    if (!existsSync(path)) return opened;
-    this.close(opened);
+  /**
+   * While files follow the names of their mailboxes, a directory may have another mailbox's files in it, under the same uids. Whatever has the message's
+   * octets is right, so each place that its file may be in is compared.
+   */
+  private findMoving(message: MessageLocation, { place, guid, pending, moves }: Whereabouts): OpenMessage | undefined {
+    if (pending && "staged" in pending) return this.openPending(message, pending);
+    if (!guid) return undefined;
+    const wanted = { guid: Buffer.from(guid), sizeOctets: message.sizeOctets };
+    const own = this.openRight(moves, { ...message, place }, wanted);
+    if (own || !pending || !("link" in pending)) return own;
+    for (let hop = 0, { link } = pending; hop < ROUNDS; hop++) {
+      const opened = this.openRight(moves, { ...link, place: link.partition }, wanted);
+      if (opened) return opened;
+      const content = this.store.view((snapshot) => snapshot.pendingContent(link.mbox, link.uid));
+      if (!content) return undefined;
+      if (!("link" in content)) return this.openPending(message, content);
+      ({ link } = content);
+    }
+    return undefined;
+  }
+
+  private openRight(
+    moves: readonly PendingMove[],
+    { mbox, uniqueId, uid, place }: { mbox: number; uniqueId: UniqueId; uid: number; place: string },
+    { guid, sizeOctets }: { guid: Buffer; sizeOctets: number },
+  ): OpenMessage | undefined {
+    const own = moves.filter((move) => move.mbox === mbox).flatMap(({ from, to }) => [from, to]);
+    const bare = withBlobPlace(place, BlobPlace.spool);
+    for (const one of new Set([bare, ...own])) {
+      for (const kind of [BlobPlace.spool, BlobPlace.archive]) {
+        const fd = openIfThere(this.path(withBlobPlace(one, kind), { uniqueId, uid }));
+        if (fd === undefined) continue;
+        if (hasOctets(fd, guid, sizeOctets)) return { fd, octets: undefined };
+        closeDescriptor(fd);
+      }
+    }
     return undefined;
   }
 
@@ -195,11 +224,20 @@ export class MessageReader {
       }
       const { link } = content;
       const fd = openIfThere(this.path(link.partition, link));
-      if (fd !== undefined) return { fd, octets: undefined };
+      if (fd !== undefined) return this.confirmLink(message, link.partition, { fd, octets: undefined });
       const next = this.store.view((snapshot) => snapshot.pendingContent(link.mbox, link.uid));
       if (!next) return undefined;
       content = next;
     }
+    return undefined;
+  }
+
+  /** As `confirm`, for a message that was to be copied from there: as long as that is so, and nothing moves, it is. */
+  private confirmLink(message: MessageLocation, place: string, opened: OpenMessage): OpenMessage | undefined {
+    if (directoryOf(place) === undefined) return opened;
+    const { pending, moves } = this.whereabouts(message);
+    if (isNamedLink(pending) && moves.length === 0) return opened;
+    this.close(opened);
     return undefined;
   }
 
@@ -225,6 +263,22 @@ export class MessageReader {
     if (!this.roots.has(partition)) throw new MessageMissing(`partition-${partition} is not in the configuration`);
     return rootPath(this.roots, name);
   }
+}
+
+const isNamedLink = (content: PendingContent | undefined): boolean =>
+  content !== undefined && "link" in content && directoryOf(content.link.partition) !== undefined;
+
+function hasOctets(fd: number, guid: Buffer, sizeOctets: number): boolean {
+  if (fstatSync(fd).size !== sizeOctets) return false;
+  const hash = createHash("sha1");
+  const piece = Buffer.allocUnsafe(Math.min(1 << 18, Math.max(1, sizeOctets)));
+  for (let at = 0; at < sizeOctets; ) {
+    const read = readSync(fd, piece, 0, piece.length, at);
+    if (read === 0) return false;
+    hash.update(piece.subarray(0, read));
+    at += read;
+  }
+  return hash.digest().equals(guid);
 }
 
 function copyPart(octets: Uint8Array, target: Buffer, position: number): number {

@@ -12,7 +12,7 @@ import type { HotBlock, HotRow } from "../records/hot.ts";
 import { isAboveOwners, type ShardLayout, shardOfMbox, shardOfName, shardOfOwner, shardOfRange } from "../shards.ts";
 import type { SeenState } from "../user-rows.ts";
 import { mergeByKey, mergeInSteps } from "./merge.ts";
-import type { PendingContent, ShardSnapshot, Snapshot } from "./snapshot.ts";
+import type { PendingContent, PendingMove, ShardSnapshot, Snapshot } from "./snapshot.ts";
 import type { UidMap } from "./uid-map.ts";
 
 /** A shard's database cannot be opened. */
@@ -125,8 +125,8 @@ export class ShardedSnapshot implements Snapshot {
     return this.ofMbox(mbox).pendingContent(mbox, uid);
   }
 
-  formerPlaces(mbox: number): string[] {
-    return this.ofMbox(mbox).formerPlaces(mbox);
+  pendingMoves(mbox: number): PendingMove[] {
+    return this.ofMbox(mbox).pendingMoves(mbox);
   }
 
   messagesByGuid(header: Pick<MailboxHeader, "mbox" | "owner">, guid: Uint8Array): { mbox: number; uid: number }[] {

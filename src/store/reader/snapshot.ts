@@ -22,6 +22,9 @@ import { BIT48, FULL48, HOT_SPAN, HotBlock, type HotRow } from "../records/hot.t
 import { isSubscribed, readSeen, readSubscriptions, type SeenState } from "../user-rows.ts";
 import { type UidMap, UidMapBuilder } from "./uid-map.ts";
 
+/** Mailboxes with more have enough blocks that mapping the file pays. */
+const MANY_MESSAGES = 10_000;
+
 /** What a step may read, whether the store is one shard or several (sharded-snapshot.ts). */
 export interface Snapshot extends Pick<ShardSnapshot, keyof ShardSnapshot> {}
 
@@ -74,12 +77,16 @@ export class ShardSnapshot {
     const builder = new UidMapBuilder();
     const sql = "SELECT id, live_low, live_high FROM hot WHERE id>=? AND id<=?";
     const statement = this.db.prepare(sql);
-    for (const row of statement.iterate(blockId(mbox, 0, HOT_SPAN), blockId(mbox, lastUid, HOT_SPAN))) {
-      const [id, low, high] = row as unknown as [number, number, number];
-      const first = blockFirstUid(id, HOT_SPAN);
-      addBits(builder, first, low, lastUid);
-      addBits(builder, first + 48, high, lastUid);
-    }
+    const read = (): void => {
+      for (const row of statement.iterate(blockId(mbox, 0, HOT_SPAN), blockId(mbox, lastUid, HOT_SPAN))) {
+        const [id, low, high] = row as unknown as [number, number, number];
+        const first = blockFirstUid(id, HOT_SPAN);
+        addBits(builder, first, low, lastUid);
+        addBits(builder, first + 48, high, lastUid);
+      }
+    };
+    if (header.exists > MANY_MESSAGES) this.db.mapped(read);
+    else read();
     return builder.build();
   }
 
@@ -140,10 +147,13 @@ export class ShardSnapshot {
     return row[0] === null ? undefined : { octets: row[0] as Uint8Array };
   }
 
-  /** Directories by name (blobs/places.ts) that the mailbox's message files are about to leave, or have just left, the last one first. */
-  formerPlaces(mbox: number): string[] {
-    const rows = this.db.all("SELECT source FROM pending WHERE mbox=? AND uid=0 ORDER BY seq DESC", mbox);
-    return rows.map(([source]) => (JSON.parse(source as string) as MoveSource).moved);
+  /** Moves of directories by name (blobs/places.ts) that the mailbox's shard has called for and that may not be durable yet, in order. */
+  pendingMoves(_mbox: number): PendingMove[] {
+    const rows = this.db.all("SELECT mbox, source, partition FROM pending WHERE uid=0 ORDER BY seq");
+    return rows.map(([mbox, source, to]) => {
+      const { moved } = JSON.parse(source as string) as MoveSource;
+      return { mbox: mbox as number, from: moved, to: to as string };
+    });
   }
 
   /** Where the owner of this mailbox has messages of this guid. */
@@ -179,6 +189,13 @@ export class ShardSnapshot {
   quotas(prefix: MboxName | ""): QuotaRow[] {
     return readQuotas(this.db, prefix);
   }
+}
+
+/** See MoveSource (pending.ts). */
+export interface PendingMove {
+  readonly mbox: number;
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Octets, or where they are. */
