@@ -59,6 +59,11 @@ export class CommandReader {
     return this.#args === undefined && this.#mode === "tokens" && this.#tokenizer.bufferedOctets === 0;
   }
 
+  /** True within a command of which everything that has come is consumed: the client is to send more. */
+  get wantsMore(): boolean {
+    return this.#args !== undefined && this.#tokenizer.bufferedOctets === 0;
+  }
+
   push(chunk: Uint8Array): void {
     this.#tokenizer.push(chunk);
   }

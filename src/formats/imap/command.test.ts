@@ -190,13 +190,17 @@ test("APPEND parses its head before the message is there", () => {
   assert.deepEqual([...flags!.system, ...flags!.keywords], ["\\Seen", "$X"]);
   assert.equal(internalDate?.epochSeconds, Date.UTC(1994, 1, 8, 5, 52, 25) / 1000);
   reader.stream();
-  reader.push(Buffer.from("hi\r\n"));
+  reader.push(Buffer.from("hi"));
   assert.equal(reader.next()?.kind, "octets");
   assert.equal(reader.next()?.kind, "literalEnd");
+  assert.equal(reader.next(), undefined);
+  assert.ok(reader.wantsMore);
+  reader.push(Buffer.from("\r\n"));
   assert.equal(reader.next()?.kind, "command");
   assert.equal(event.args.streamed(), 2);
   event.args.end();
   assert.ok(reader.atRest);
+  assert.ok(!reader.wantsMore);
 });
 
 test("a syntax error says where", () => {

@@ -273,7 +273,11 @@ export class ClientSession implements Session, ImapSession {
       while (this.connection.open) {
         if (this.#idleTag !== undefined && !this.#endIdle(this.#idleTag)) break;
         const event = this.reader.next();
-        if (event === undefined) break;
+        if (event === undefined) {
+          // Many clients send what follows a literal as a piece of its own, which waits for this.
+          if (this.reader.wantsMore) this.connection.acknowledge();
+          break;
+        }
         await this.#event(event);
         this.out.flush();
         if (this.#goodbye !== undefined && this.#goodbye !== "") return this.bye(this.#goodbye);

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { Log } from "../../base/log.ts";
+import { acknowledgeNow } from "../../base/native/index.ts";
 import { lingerMs, outputLimitOctets, stalledOutputMs, tlsHandshakeTimeoutMs } from "../limits/limits.ts";
 import { TimerNode, type TimerWheel } from "../worker/timer-wheel.ts";
 import { isLoopback, peerText } from "./peer.ts";
@@ -346,6 +347,12 @@ export class Connection extends TimerNode {
   /** The stream at the bottom for those who set up the connection: PROXY header, socket options. */
   get stream(): Duplex {
     return this.#stream;
+  }
+
+  /** Has the kernel acknowledge at once what has been read. For a command of which a part has come: see acknowledgeNow. */
+  acknowledge(): void {
+    const fd = (this.#stream as { _handle?: { fd?: number } })._handle?.fd;
+    if (fd !== undefined && fd >= 0 && this.address !== "") acknowledgeNow(fd);
   }
 
   #stall(): void {
