@@ -10,6 +10,7 @@ test("case, accents and white space do not count", () => {
     ["Café", "cafe"],
     ["CAFE\u0301", "cafe"],
     ["Straße", "strasse"],
+    ["STRAẞE", "strasse"],
     ["ΣΊΣΥΦΟΣ", "σισυφοσ"],
     ["a  b\t\r\n c", "a b c"],
     ["\ufb01n", "fin"],

@@ -36,8 +36,8 @@ export class Canonical {
     }
     let folded = text.normalize("NFKD");
     if (skipDiacritics) folded = folded.replace(marks, "");
-    // Upper case first, so that ß and SS, and the three sigmas, become one.
-    folded = folded.toUpperCase().toLowerCase().replaceAll("ς", "σ").normalize("NFKD");
+    // Over upper case, so that ß and SS, and the three sigmas, become one; over lower case before that, since ẞ is its own upper case.
+    folded = folded.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ").normalize("NFKD");
     if (whitespace === "keep") return folded;
     return folded.replace(spaces, whitespace === "merge" ? " " : "");
   }
