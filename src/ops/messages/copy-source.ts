@@ -1,9 +1,12 @@
 /** The mailbox that messages are copied from: one of this shard, or one of another, which this shard's writer reads as it is at the beginning of each slice. */
 import type { UidRange, UniqueId } from "../../formats/ids.ts";
 import {
+  COLD_SPAN,
+  type ColdBlock,
   type ColdRow,
   Flag,
   HOT_SPAN,
+  type HotBlock,
   type HotRow,
   type MailboxHeader,
   type MessageBox,
@@ -106,6 +109,8 @@ class ForeignSource implements CopySource {
   private readonly context: VerbContext;
   private readonly shard: number;
   private readonly snapshot: Snapshot;
+  private hot: { readonly id: number; readonly block: HotBlock | undefined } | undefined;
+  private cold: { readonly id: number; readonly block: ColdBlock | undefined } | undefined;
 
   constructor(context: VerbContext, shard: number, snapshot: Snapshot, box: MessageBox, header: MailboxHeader) {
     this.context = context;
@@ -116,11 +121,22 @@ class ForeignSource implements CopySource {
   }
 
   hotRow(uid: number): HotRow | undefined {
-    return this.snapshot.hotRow(this.box.mbox, uid);
+    const id = Math.floor(uid / HOT_SPAN);
+    // Messages are copied in order: a block is read once.
+    if (this.hot?.id !== id)
+      this.hot = { id, block: this.snapshot.hotBlocks(this.box.mbox, { first: uid, last: uid }, 1)[0] };
+    const { block } = this.hot;
+    const index = block?.find(uid) ?? -1;
+    return index < 0 ? undefined : block!.row(index);
   }
 
   coldRow(uid: number): ColdRow | undefined {
-    return this.snapshot.coldRow(this.box.mbox, uid);
+    const id = Math.floor(uid / COLD_SPAN);
+    if (this.cold?.id !== id)
+      this.cold = { id, block: this.snapshot.coldBlocks(this.box.mbox, { first: uid, last: uid }, 1)[0] };
+    const { block } = this.cold;
+    const index = block?.find(uid) ?? -1;
+    return index < 0 ? undefined : block!.row(index);
   }
 
   live(ranges: readonly UidRange[]): number[] {
