@@ -1,150 +1,10 @@
-/** Mailboxes with directories by name: created, renamed, deleted and made again, with the real writer and files on disk. */
+/** Mailboxes with directories by name: created, renamed, deleted and made again. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { silentLog } from "../../base/log.ts";
-import {
-  type Answer,
-  appendMessage,
-  copyMessage,
-  databasePath,
-  type MessageBox,
-  MessageMissing,
-  MessageReader,
-  StoreReader,
-  StoreWriter,
-} from "../../store/index.ts";
-import { MailError } from "../errors.ts";
-import { mailboxIntents, mailboxVerbFunctions } from "./index.ts";
-import { callerOf, name, testRules } from "./site.fixture.ts";
-
-const noFlags = { system: 0, user: [0, 0, 0, 0] as const };
-const hashing = { spool: true, full: false };
-
-class Site {
-  readonly directory = mkdtempSync(join(tmpdir(), "legacy-"));
-  private readonly writer: StoreWriter;
-  private readonly reader: StoreReader;
-  private readonly messages: MessageReader;
-  private id = 0;
-
-  constructor(context: TestContext) {
-    const { directory } = this;
-    const partitions = new Map(["default", "second"].map((partition) => [partition, join(directory, partition)]));
-    const rules = { ...testRules, deleteMode: "immediate" as const, legacyDirectories: true };
-    const verbs = mailboxVerbFunctions(rules);
-    verbs.set("append", (tx, args) => {
-      const { box, text } = args as { box: string; text: string };
-      const octets = Buffer.from(text);
-      const dates = { internalDate: tx.now, internalDateNanos: 0, sentDate: tx.now, gmTime: tx.now };
-      const guid = createHash("sha1").update(octets).digest();
-      const known = { sizeOctets: octets.length, headerSizeOctets: 0, guid, ...dates, cacheVersion: 1, cache: octets };
-      return appendMessage(tx, tx.entry(name(box)) as MessageBox, { ...known, content: { octets } }, noFlags);
-    });
-    verbs.set("copy", (tx, args) => {
-      const { from, uid, to } = args as { from: string; uid: number; to: string };
-      const [source, target] = [tx.entry(name(from)) as MessageBox, tx.entry(name(to)) as MessageBox];
-      const cold = tx.mailbox(source.mbox).coldRow(uid)!;
-      const row = { ...cold, guid: Buffer.from(cold.guid) };
-      copyMessage(tx, source, row, target, tx.mailbox(target.mbox).header.lastUid + 1, noFlags);
-    });
-    this.writer = StoreWriter.open({
-      directory: join(directory, "store"),
-      shard: 0,
-      partitions,
-      hashing,
-      conversations: false,
-      deletedPrefix: "DELETED",
-      verbs,
-      intents: mailboxIntents(rules),
-      log: silentLog,
-      ident: "test",
-      threads: false,
-      refusalOf: (thrown) => (thrown instanceof MailError ? { code: thrown.code, detail: thrown.detail } : undefined),
-      published: () => {},
-      fatal: (error) => assert.fail(String(error)),
-    });
-    this.reader = new StoreReader(databasePath(join(directory, "store"), 0));
-    this.messages = new MessageReader(this.reader, partitions, hashing);
-    context.after(async () => {
-      this.reader.close();
-      await this.writer.close();
-      rmSync(directory, { recursive: true });
-    });
-  }
-
-  async ask(user: string, verb: string, args: object): Promise<unknown> {
-    const caller = callerOf(user);
-    this.id += 1;
-    const answer = await new Promise<Answer>((done) => {
-      this.writer.submit({ client: "test", id: this.id, verb, args, octets: [], caller, confirmed: 0, answer: done });
-    });
-    return "result" in answer ? answer.result : answer.refusal.code;
-  }
-
-  async create(box: string): Promise<void> {
-    await this.ask("cyrus", "mailboxes.create", { name: name(box) });
-  }
-
-  async append(box: string, text: string): Promise<void> {
-    await this.ask("alice", "append", { box, text });
-  }
-
-  async rename(from: string, to: string, partition?: string): Promise<void> {
-    const answer = await this.ask(partition ? "cyrus" : "alice", "mailboxes.rename", {
-      from: name(from),
-      to: name(to),
-      partition,
-    });
-    assert.ok(Array.isArray(answer), String(answer));
-  }
-
-  async remove(box: string): Promise<void> {
-    assert.notEqual(typeof (await this.ask("alice", "mailboxes.delete", { name: name(box) })), "string");
-  }
-
-  settle(): Promise<void> {
-    return this.writer.settle();
-  }
-
-  /** All messages of a mailbox; "missing" for one that cannot be read. */
-  async texts(box: string): Promise<string[]> {
-    const found = this.reader.view((snapshot) => {
-      const entry = snapshot.entry(name(box)) as MessageBox;
-      const { lastUid } = snapshot.header(entry.mbox)!;
-      const rows = Array.from({ length: lastUid }, (_, n) => snapshot.coldRow(entry.mbox, n + 1)?.sizeOctets);
-      return { entry, rows };
-    });
-    const texts: string[] = [];
-    for (const [n, sizeOctets] of found.rows.entries()) {
-      if (sizeOctets === undefined) continue;
-      const { mbox, uniqueId, partition } = found.entry;
-      try {
-        const octets = await this.messages.read({ mbox, uid: n + 1, uniqueId, partition, sizeOctets });
-        texts.push(octets.toString());
-      } catch (error) {
-        if (!(error instanceof MessageMissing)) throw error;
-        texts.push("missing");
-      }
-    }
-    return texts;
-  }
-
-  type(box: string): string | undefined {
-    return this.reader.view((snapshot) => snapshot.entry(name(box)))?.type;
-  }
-
-  files(directory: string): string[] {
-    const path = join(this.directory, directory);
-    return existsSync(path) ? readdirSync(path).sort() : [];
-  }
-}
+import { test } from "node:test";
+import { LegacySite } from "./legacy-site.fixture.ts";
 
 test("a mailbox lies where its name says, its children below it, and goes with its name", async (context) => {
-  const site = new Site(context);
+  const site = new LegacySite(context);
   for (const box of ["user.alice", "user.alice.p", "user.alice.p.q"]) await site.create(box);
   assert.deepEqual([site.type("user.alice"), site.type("user.alice.p.q")], ["el", "el"]);
   await site.append("user.alice.p", "one");
@@ -165,7 +25,7 @@ test("a mailbox lies where its name says, its children below it, and goes with i
 });
 
 test("a name that is used again at once gets nothing of what was there, and takes nothing along", async (context) => {
-  const site = new Site(context);
+  const site = new LegacySite(context);
   for (const box of ["user.alice", "user.alice.p", "user.alice.copies"]) await site.create(box);
   await site.append("user.alice.p", "old one");
   await site.settle();
@@ -204,7 +64,7 @@ test("a name that is used again at once gets nothing of what was there, and take
 });
 
 test("three names in a circle, before and after the files have followed", async (context) => {
-  const site = new Site(context);
+  const site = new LegacySite(context);
   await site.create("user.alice");
   for (const box of ["a", "b"]) {
     await site.create(`user.alice.${box}`);
@@ -224,7 +84,7 @@ test("three names in a circle, before and after the files have followed", async 
 });
 
 test("another partition, and a name that can be no directory", async (context) => {
-  const site = new Site(context);
+  const site = new LegacySite(context);
   for (const box of ["user.alice", "user.alice.p"]) await site.create(box);
   await site.append("user.alice.p", "one");
   await site.settle();
@@ -246,4 +106,67 @@ test("another partition, and a name that can be no directory", async (context) =
   await site.settle();
   assert.deepEqual(site.files("second/a/user/alice/short"), ["1.", "2.", "3."]);
   assert.deepEqual(await site.texts("user.alice.short"), ["one", "two", "three"]);
+});
+
+test("whatever a power cut leaves of files that follow names, each message has its own octets after it", async (context) => {
+  for (let seed = 1; seed <= 25; seed++) {
+    let state = seed;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+      return (state >>> 8) % below;
+    };
+    const site = new LegacySite(context);
+    const names = ["a", "b", "a.x"].map((box) => `user.alice.${box}`);
+    const expected = new Map<string, string[]>();
+    const log: string[] = [];
+    await site.create("user.alice");
+    for (let step = 0; step < 60; step++) {
+      const box = names[random(names.length)]!;
+      const other = names[random(names.length)]!;
+      const texts = expected.get(box);
+      const kind = random(9);
+      if (!texts) {
+        await site.create(box);
+        // A missing parent is made with it.
+        for (const made of box === "user.alice.a.x" ? ["user.alice.a", box] : [box]) {
+          if (!expected.has(made)) expected.set(made, []);
+        }
+        log.push(`create ${box}`);
+      } else if (kind <= 2) {
+        texts.push(`${step} of seed ${seed}`);
+        await site.append(box, texts.at(-1)!);
+        log.push(`append ${box}`);
+      } else if (kind === 3 && expected.has(other) && texts.length > 0) {
+        const uid = 1 + random(texts.length);
+        expected.get(other)!.push(texts[uid - 1]!);
+        await site.ask("alice", "copy", { from: box, uid, to: other });
+        log.push(`copy ${box} ${uid} ${other}`);
+      } else if (kind <= 5 && !expected.has(other) && !other.startsWith(`${box}.`)) {
+        await site.rename(box, other);
+        for (const [old, kept] of [...expected]) {
+          if (old !== box && !old.startsWith(`${box}.`)) continue;
+          expected.delete(old);
+          expected.set(other + old.slice(box.length), kept);
+        }
+        if (other === "user.alice.a.x" && !expected.has("user.alice.a")) expected.set("user.alice.a", []);
+        log.push(`rename ${box} ${other}`);
+      } else if (kind === 6 && ![...expected.keys()].some((one) => one.startsWith(`${box}.`))) {
+        await site.remove(box);
+        expected.delete(box);
+        log.push(`delete ${box}`);
+      } else if (kind === 7) {
+        log.push("settle");
+        await site.settle();
+      } else if (kind === 8) {
+        log.push("crash");
+        site.crash(
+          (rows) => random(rows + 1),
+          () => random(3) > 0,
+        );
+      }
+      for (const [one, kept] of expected) {
+        assert.deepEqual(await site.texts(one), kept, `seed ${seed}: ${one} after ${log.join(", ")}`);
+      }
+    }
+  }
 });

@@ -8,6 +8,7 @@ import {
   COLD_SPAN,
   ColdBlock,
   Flag,
+  hasLegacyDirectory,
   HOT_SPAN,
   HotBlock,
   type MessageBox,
@@ -17,6 +18,7 @@ import {
 } from "../../store/index.ts";
 import { blockId } from "../../store/keys.ts";
 import { archiveRule } from "../roots.ts";
+import { readMessageFile } from "./reconstruct/message-file.ts";
 import type { ArchivedMessage } from "./archive.ts";
 import { isInSpool } from "./archive.ts";
 import type { Tools } from "./tools.ts";
@@ -129,7 +131,13 @@ export class Archiver {
         const staged = `archive-${randomBytes(12).toString("hex")}`;
         messages.push({ uid, guid, staged });
         // Not there, or not whole: not written yet, moved meanwhile, or damaged, which is not for us to spread.
-        if (!linkOrCopy(this.pathOf(box, uid), stagePath(root, staged), sizeOctets)) messages.pop();
+        const copy = stagePath(root, staged);
+        const isWhole = linkOrCopy(this.pathOf(box, uid), copy, sizeOctets);
+        // A directory by name may have been another mailbox's in this moment.
+        const isRight = isWhole && (!hasLegacyDirectory(box) || readMessageFile(copy)?.args.guid === guid);
+        if (isRight) continue;
+        if (isWhole) unlinkIfThere(copy);
+        messages.pop();
       }
       if (messages.length === 0) return 0;
       syncFilesystem(fd);

@@ -1,6 +1,7 @@
 /** What the verbs of this folder share. They are for administrators; programs are. */
 import type { UniqueId } from "../../formats/ids.ts";
-import type { MessageBox, Tx } from "../../store/index.ts";
+import { hasLegacyDirectory, type MessageBox, type Tx } from "../../store/index.ts";
+import type { Database } from "../../store/database.ts";
 import { refuse } from "../errors.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -27,6 +28,11 @@ export function isDoomed(tx: Tx, box: MessageBox, uid: number): boolean {
 /** Whether the file may not be in its place yet: also while all of the mailbox moves. */
 export const isPending = (tx: Tx, box: MessageBox, uid: number): boolean =>
   tx.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid IN (0, ?)", box.mbox, uid) !== undefined;
+
+/** Whether files of other mailboxes may be in the mailbox's directory, which has a name that they had. */
+export function mayHaveOthersFiles(db: Database, box: Pick<MessageBox, "type">): boolean {
+  return hasLegacyDirectory(box) && db.get("SELECT 1 FROM pending WHERE uid=0 LIMIT 1") !== undefined;
+}
 
 /** Waits between two slices, also while another verb holds the mailbox. @throws MailError when it has gone meanwhile */
 export function* nextSlice(context: VerbContext, { mbox, uniqueId }: MessageBox): Generator<void, void, void> {

@@ -213,7 +213,10 @@ export class FsBlobs implements BlobStore {
       action();
     } catch (error) {
       this.known.delete(directory);
-      throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || existsSync(directory)) throw error;
+      // Somebody took the empty directory away.
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      action();
     }
   }
 

@@ -18,9 +18,9 @@ import {
   directoryOf,
   hasLegacyDirectory,
   headerRoot,
-  isArchive,
   partitionOf,
   placeOf,
+  rootNameOf,
   rootPath,
   type Roots,
   withBlobPlace,
@@ -237,41 +237,51 @@ export class FileWork {
     } catch (error) {
       if (!(error instanceof BlobMissing) || !isAgain || !isNamed) throw error;
     }
-    for (let at = link.partition; ; ) {
-      const next = this.movedTo(pending.seq, link.mbox, at);
-      if (next === undefined) throw new BlobMissing(`uid ${uid} of ${uniqueId} is not in ${at}`);
-      at = next;
+    for (const place of this.placesOnTheWay()) {
       try {
-        this.blobs.link({ place: at, uniqueId, uid }, blob);
+        this.blobs.link({ ...place, uid }, blob);
       } catch (error) {
         if (!(error instanceof BlobMissing)) throw error;
         continue;
       }
       if (this.blobs.holds(blob)) return;
     }
+    throw new BlobMissing(`uid ${uid} of ${uniqueId} is not in ${link.partition}`);
   }
 
-  /** Where a mailbox's messages went from that place after a pending row. */
-  private movedTo(seq: number, mbox: number, place: string): string | undefined {
-    const sql = "SELECT partition, source FROM pending WHERE mbox=? AND uid=0 AND seq>? ORDER BY seq";
-    for (const [to, text] of this.db.all(sql, mbox, seq)) {
-      const source = JSON.parse(text as string) as PendingSource | MoveSource;
-      if (!isMove(source) || source.moved !== withBlobPlace(place, BlobKind.spool)) continue;
-      return withBlobPlace(to as string, isArchive(place) ? BlobKind.archive : BlobKind.spool);
-    }
-    return undefined;
+  /** Where files may be that have left a directory by name: only what has the right octets is to be believed. */
+  private placesOnTheWay(): { place: string; uniqueId: UniqueId }[] {
+    const moves = this.db.all("SELECT uniqueid, source, partition FROM pending WHERE uid=0 ORDER BY seq");
+    const places = moves.flatMap(([uniqueId, source, to]) =>
+      [(JSON.parse(source as string) as MoveSource).moved, to as string].flatMap((place) =>
+        [BlobKind.spool, BlobKind.archive].map((kind) => ({
+          place: withBlobPlace(place, kind),
+          uniqueId: uniqueId as UniqueId,
+        })),
+      ),
+    );
+    return places.filter(({ place }) => this.partitions.has(rootNameOf(place)));
   }
 
   /** @returns false: more is left */
-  private moveSome({ uniqueId, mbox, partition }: PendingRow, { moved }: MoveSource, isAgain: boolean): boolean {
-    // Done before, another mailbox may have come to the directory since, whose files follow in later rows.
-    const accepts = isAgain ? (blob: BlobPlace): boolean => this.isMessageOf(mbox, blob) : undefined;
+  private moveSome({ seq, uniqueId, mbox, partition }: PendingRow, { moved }: MoveSource, isAgain: boolean): boolean {
+    // Done before, another mailbox may have come to the directory since, and files of it may be there.
+    const accepts = isAgain ? (blob: BlobPlace): boolean => this.isToMove(seq, mbox, blob) : undefined;
     return this.blobs.moveMailbox(moved, partition, uniqueId, accepts);
   }
 
-  /** Of a mailbox that is gone all rows are: whatever lies there may go to its end, since what came later is written again. */
+  /**
+   * Of a mailbox that is gone no rows tell what its files were. What lies there may go to its end with them, but for what others have brought by a move:
+   * what came otherwise is written again.
+   */
+  private isToMove(seq: number, mbox: number, blob: BlobPlace): boolean {
+    if (readHeader(this.db, mbox)) return this.isMessageOf(mbox, blob);
+    const sql = "SELECT DISTINCT mbox FROM pending WHERE uid=0 AND seq>? AND partition=?";
+    const others = this.db.all(sql, seq, withBlobPlace(blob.place, BlobKind.spool));
+    return !others.some(([other]) => this.isMessageOf(other as number, blob));
+  }
+
   private isMessageOf(mbox: number, blob: BlobPlace): boolean {
-    if (!readHeader(this.db, mbox)) return true;
     const row = this.db.get("SELECT rows FROM cold WHERE id=?", blockId(mbox, blob.uid, COLD_SPAN));
     const block = row && ColdBlock.decode(row[0] as Uint8Array);
     const index = block ? block.find(blob.uid) : -1;

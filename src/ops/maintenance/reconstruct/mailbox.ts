@@ -29,6 +29,7 @@ import { quotaRootOf } from "../../../store/quota-row.ts";
 import { crcSuffixOf } from "../../../store/records/sync-crc.ts";
 import type { SavedRows } from "../checkpoint/read.ts";
 import type { Tools } from "../tools.ts";
+import { mayHaveOthersFiles } from "../verb.ts";
 import { Directory } from "./directory.ts";
 import { type FoundMessage, readMessageFile, sizeOfFile } from "./message-file.ts";
 import type { ColdData, RowInput } from "./rows.ts";
@@ -390,6 +391,7 @@ export class MailboxCheck {
 
   /** A row came meanwhile, or the file is about to be removed. */
   private isKnown(uid: number): boolean {
+    if (mayHaveOthersFiles(this.db, this.box)) return true;
     const { db } = this;
     const { mbox, uniqueId } = this.box;
     const row = db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, uid, HOT_SPAN));

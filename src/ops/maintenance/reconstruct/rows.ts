@@ -15,7 +15,7 @@ import { crc32 } from "node:zlib";
 import { incomingMessage, type MessageArgs } from "../../messages/incoming.ts";
 import { refuse } from "../../errors.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
-import { boxOf, isDoomed, isPending, requireAdmin } from "../verb.ts";
+import { boxOf, isDoomed, isPending, mayHaveOthersFiles, requireAdmin } from "../verb.ts";
 
 /** A cold row as JSON: `guid` in hex. */
 export type ColdData = Omit<ColdRow, "guid"> & { readonly guid: string };
@@ -243,6 +243,7 @@ export const adoptFile: Verb<AdoptFileArgs, number | null> = {
     const writer = tx.mailbox(box.mbox);
     const hot = writer.hotRow(uid);
     if ((hot !== undefined) !== replace || isDoomed(tx, box, uid) || isPending(tx, box, uid)) return null;
+    if (mayHaveOthersFiles(tx.db, box)) return null;
     const { message } = incomingMessage({ ...args, staged: "linked" }, octets, 0);
     const flags = { system: (hot?.flags ?? 0) & 0x1f, user: hot?.user ?? ([0, 0, 0, 0] as const) };
     if (uid > writer.header.lastUid) {
