@@ -37,6 +37,7 @@ export const setQuota: MailboxVerb<SetQuotaArguments, void> = {
       modseq: tx.nextFolderModseq(root),
     };
     tx.putQuota(quota);
+    if (!old) tx.headerFilesDue(root);
     if (above !== undefined) {
       tx.addQuotaUse(above, -quota.storageUsed, -quota.messageUsed, -quota.annotUsed, -quota.folderUsed);
     }
@@ -52,6 +53,7 @@ export const removeQuotaRoot: MailboxVerb<{ readonly root: MboxName }, void> = {
     tx.requireThawed(tx.entry(root)?.mbox);
     const quota = tx.quota(root) ?? refuse("quotaRootNonexistent");
     tx.removeQuota(root);
+    tx.headerFilesDue(root);
     const above = tx.quotaRoot(root);
     if (above !== undefined) {
       tx.addQuotaUse(above, quota.storageUsed, quota.messageUsed, quota.annotUsed, quota.folderUsed);

@@ -615,6 +615,10 @@ describe("subscriptions and quota", () => {
       assert.equal(site.use(root), site.recount(root), root);
     site.ask("cyrus", mailboxVerbs.removeQuotaRoot, { root: name("user.alice.a") });
     assert.equal(site.use("user.alice"), site.recount("user.alice"));
+    site.db.run("DELETE FROM header_due");
+    site.ask("cyrus", mailboxVerbs.removeQuotaRoot, { root: name("user.alice") });
+    // Header files name the quota root.
+    assert.equal(site.db.get("SELECT count(*) FROM header_due")![0], 3);
     assert.equal(site.audit.at(-1)!.audit, "rmquota");
   });
 });

@@ -9,7 +9,7 @@ import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { placeOf } from "../blobs/places.ts";
 import type { Database } from "../database.ts";
-import { MAX_MBOX, ownerOf } from "../keys.ts";
+import { childRange, keyOf, MAX_MBOX, ownerOf } from "../keys.ts";
 import {
   isTombstone,
   type ListEntry,
@@ -215,6 +215,16 @@ export class Tx implements WriterContext {
   headerFileDue(mbox: number): void {
     this.filesWanted = true;
     this.db.run("INSERT OR REPLACE INTO header_due(mbox, version) VALUES (?,?)", mbox, this.nextHeaderVersion++);
+  }
+
+  /** The same for a mailbox and all below it: they have got another quota root. */
+  headerFilesDue(name: MboxName): void {
+    this.filesWanted = true;
+    const key = keyOf(name);
+    const { from, to } = childRange(key);
+    const sql =
+      "INSERT OR REPLACE INTO header_due(mbox, version) SELECT mbox, ? FROM list WHERE mbox NOTNULL AND (name=? OR (name>=? AND name<?))";
+    this.db.run(sql, this.nextHeaderVersion++, key, from, to);
   }
 
   /** 24 characters of [a-z0-9], as Cyrus 3.6 makes them. */
