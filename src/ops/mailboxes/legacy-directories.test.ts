@@ -143,7 +143,7 @@ test("whatever a power cut leaves of files that follow names, each message has i
         log.push(`copy ${box} ${uid} ${other}`);
       } else if (kind <= 5 && !expected.has(other) && !other.startsWith(`${box}.`)) {
         await site.rename(box, other);
-        for (const [old, kept] of [...expected]) {
+        for (const [old, kept] of Array.from(expected)) {
           if (old !== box && !old.startsWith(`${box}.`)) continue;
           expected.delete(old);
           expected.set(other + old.slice(box.length), kept);
