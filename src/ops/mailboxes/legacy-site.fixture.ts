@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -18,8 +17,10 @@ import {
   StoreReader,
   StoreWriter,
 } from "../../store/index.ts";
-import { openReader } from "../../store/database.ts";
-import { FileWork, PENDING_AFTER, pendingFromRow } from "../../store/writer/file-work.ts";
+import { openReader, openWriter } from "../../store/database.ts";
+import { FileWork } from "../../store/writer/file-work.ts";
+import { recover } from "../../store/writer/recovery.ts";
+import { Tx } from "../../store/writer/tx.ts";
 import { MailError } from "../errors.ts";
 import { mailboxIntents, mailboxVerbFunctions } from "./index.ts";
 import { callerOf, name, testRules } from "./site.fixture.ts";
@@ -149,22 +150,70 @@ export class LegacySite {
   }
 
   /**
-   * The files' work is done up to a point, of that only what `isKept` says reaches the disk, then the power goes and recovery does everything again.
-   * @param reached how many rows, of so many
+   * The files' work is done up to a point; of what no sync covers only what `isKept` says reaches the disk. Then the power goes, and comes back, perhaps
+   * to go again while recovery works.
    */
-  crash(reached: (rows: number) => number, isKept: () => boolean): void {
+  crash(random: (below: number) => number, isKept: () => boolean): void {
     const path = databasePath(join(this.directory, "store"), 0);
-    const db = openReader(path);
-    const rows = db.all(PENDING_AFTER, 0, 100_000).map(pendingFromRow);
-    const before = new FileWork(db, this.partitions, silentLog, undefined, hashing);
-    for (const row of rows.slice(0, reached(rows.length))) if (isKept()) before.place(row, false);
-    before.close();
-    const after = new FileWork(db, this.partitions, silentLog, undefined, hashing);
-    for (const row of rows) assert.ok(after.place(row, true), `row ${row.seq} of ${row.partition}: octets are gone`);
-    after.close();
+    const reader = openReader(path);
+    const db = openWriter(path);
+    const files = new FileWork(reader, this.partitions, silentLog, undefined, hashing);
+    const now = Math.floor(Date.now() / 1000);
+    for (let turns = random(4); turns > 0 && files.step(now); turns--) {
+      db.run("DELETE FROM pending WHERE seq<=?", files.sync().pendingSeq);
+    }
+    loseSome(files, isKept);
+    files.step(now);
+    files.close();
+    for (;;) {
+      const again = new FileWork(reader, this.partitions, silentLog, undefined, hashing);
+      const tx = new Tx(db, { partitions: this.partitions, hashing, conversations: false, deletedPrefix: "DELETED" });
+      if (random(2) === 0) loseAfter(again, random(10), isKept);
+      try {
+        assert.equal(recover(tx, again, new Map(), Date.now()).lost, 0);
+        break;
+      } catch (error) {
+        if (!(error instanceof PowerCut)) throw error;
+      } finally {
+        again.close();
+      }
+    }
+    reader.close();
     db.close();
-    const writing = new DatabaseSync(path);
-    writing.exec("DELETE FROM pending; UPDATE doomed SET pending_seq=0");
-    writing.close();
   }
+}
+
+class PowerCut extends Error {}
+
+/** Files are written and moved, or not. */
+function loseSome(files: FileWork, isKept: () => boolean): void {
+  const { blobs } = files;
+  const put = blobs.put.bind(blobs);
+  const link = blobs.link.bind(blobs);
+  blobs.put = (blob, octets) => isKept() && put(blob, octets);
+  blobs.link = (source, blob) => isKept() && link(source, blob);
+  const move = blobs.moveMailbox.bind(blobs);
+  blobs.moveMailbox = (from, to, uniqueId) => !isKept() || move(from, to, uniqueId);
+}
+
+/** The power goes with the `count`th file; what no sync has covered by then may be lost. */
+function loseAfter(files: FileWork, count: number, isKept: () => boolean): void {
+  const { blobs } = files;
+  const place = files.place.bind(files);
+  let left = count;
+  let waiting: (() => void)[] = [];
+  files.place = (pending) => {
+    if (left-- <= 0) {
+      for (const work of waiting) if (isKept()) work();
+      throw new PowerCut();
+    }
+    waiting.push(() => place(pending));
+    return true;
+  };
+  const sync = blobs.sync.bind(blobs);
+  blobs.sync = () => {
+    for (const work of waiting) work();
+    waiting = [];
+    sync();
+  };
 }

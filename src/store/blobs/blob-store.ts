@@ -46,10 +46,9 @@ export interface BlobStore {
   removeMailbox(place: string, uniqueId: UniqueId, isKept?: (uid: number) => boolean): void;
   /**
    * Moves the octets of a mailbox, in the spool and in the archive, to a place of the same partition.
-   * @param accepts whether what lies there under a uid is the message's; without it everything is
    * @returns false: there is more to move, call again
    */
-  moveMailbox(from: string, to: string, uniqueId: UniqueId, accepts?: (blob: BlobPlace) => boolean): boolean;
+  moveMailbox(from: string, to: string, uniqueId: UniqueId): boolean;
   /** Makes everything durable that was done before. @throws Error when that cannot be known: everything since the last success is done again */
   sync(): void;
   close(): void;

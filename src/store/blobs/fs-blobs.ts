@@ -129,7 +129,7 @@ export class FsBlobs implements BlobStore {
     }
   }
 
-  moveMailbox(from: string, to: string, uniqueId: UniqueId, accepts?: (blob: BlobPlace) => boolean): boolean {
+  moveMailbox(from: string, to: string, uniqueId: UniqueId): boolean {
     let left = MOVED_AT_A_TIME;
     for (const kind of [Kind.spool, Kind.archive]) {
       if (kind === Kind.archive && !this.roots.has(archiveRoot(partitionOf(from)))) break;
@@ -137,7 +137,6 @@ export class FsBlobs implements BlobStore {
       const [old, directory] = [this.directory(source, uniqueId), this.directory(target, uniqueId)];
       if (old === directory) continue;
       for (const uid of uidsIn(old)) {
-        if (accepts && !accepts({ place: source, uniqueId, uid })) continue;
         if (left-- <= 0) return false;
         this.inDirectory(directory, () => renameSync(messagePath(old, uid), messagePath(directory, uid)));
       }

@@ -26,6 +26,7 @@ export type FileThreadOutput =
 const SYNC_FILES = 2_000;
 const SYNC_MILLISECONDS = 400;
 const RETRY_MILLISECONDS = 1_000;
+const BLOCKED_MILLISECONDS = 5;
 /** Doomed files may have to wait for their time: look again now and then. */
 const LOOK_AGAIN_MILLISECONDS = 5_000;
 
@@ -62,10 +63,16 @@ function run(): void {
     const more = work.step(Math.floor(Date.now() / 1000));
     if (before === 0 && work.unsynced > 0) firstUnsynced = Date.now();
     const due = work.unsynced >= SYNC_FILES || (work.unsynced > 0 && Date.now() - firstUnsynced >= SYNC_MILLISECONDS);
-    if (due || (!more && (draining || stopping) && work.unsynced > 0)) syncNow();
+    if (due || (work.isBlocked && work.unsynced > 0) || (!more && (draining || stopping) && work.unsynced > 0))
+      syncNow();
     if (failing) log.notice("message files can be written again");
     failing = false;
-    if (more) {
+    if (more && work.isBlocked && !stopping) {
+      // Until the writer has deleted the rows.
+      later(BLOCKED_MILLISECONDS);
+      return;
+    }
+    if (more && !work.isBlocked) {
       clearTimeout(timer);
       timer = undefined;
       setImmediate(run);

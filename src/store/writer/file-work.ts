@@ -7,23 +7,20 @@ import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
-import { BlobMissing, type BlobName, type BlobPlace } from "../blobs/blob-store.ts";
+import { BlobMissing, type BlobName } from "../blobs/blob-store.ts";
 import { FsBlobs } from "../blobs/fs-blobs.ts";
 import { writeHeaderFile } from "../blobs/header-file.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { cachePath, mailboxDirectory } from "../blobs/paths.ts";
 import {
-  BlobPlace as BlobKind,
   cacheRoot,
   directoryOf,
   hasLegacyDirectory,
   headerRoot,
   partitionOf,
   placeOf,
-  rootNameOf,
   rootPath,
   type Roots,
-  withBlobPlace,
 } from "../blobs/places.ts";
 import type { Database, Value } from "../database.ts";
 import { blockId } from "../keys.ts";
@@ -31,8 +28,8 @@ import { type ListEntry, readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
 import { isMove, type LinkSource, type MoveSource, type PendingRow, type PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
-import { COLD_SPAN, ColdBlock } from "../records/cold.ts";
 import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
+import { MoveBatch } from "./move-batch.ts";
 import type { ForeignFiles } from "./foreign-files.ts";
 
 /** Rows and octets read from the database at a time. */
@@ -87,8 +84,9 @@ export class FileWork {
   private readonly hashing: LegacyHashing | undefined;
   private writtenSeq = 0;
   private syncedSeq = 0;
-  /** What has been carried out at least once: after a failed sync it is done again. */
-  private triedSeq = 0;
+  /** Moves that are made, or being made, and whose rows are not gone yet. */
+  private moving: MoveBatch | undefined;
+  private blocked = false;
   private doomed: number[] = [];
   private headers: HeaderVersion[] = [];
   private readonly headersDone = new Map<number, number>();
@@ -113,27 +111,43 @@ export class FileWork {
     return this.written;
   }
 
+  /** The last step ended before a row that has to wait until rows that are done are synced and gone. */
+  get isBlocked(): boolean {
+    return this.blocked;
+  }
+
   /**
    * Does one portion of work. False when there was nothing to do.
    * @throws Error of the filesystem; the row it failed on stays and is tried again at the next call
    */
   step(nowSeconds: number): boolean {
     const rows = this.db.all(PENDING_AFTER, this.writtenSeq, ROWS_AT_A_TIME);
+    this.blocked = false;
+    if (this.moving && this.firstPending() > this.moving.last) this.moving = undefined;
     for (const row of rows) {
       const pending = pendingFromRow(row);
-      const isAgain = pending.seq <= this.triedSeq;
-      if (isMove(pending.source)) {
-        // A large one takes several turns, with syncs between them.
-        if (!this.moveSome(pending, pending.source, isAgain)) return true;
-      } else this.place(pending, isAgain);
+      const { source, seq } = pending;
+      if (isMove(source)) {
+        // See move-batch.ts.
+        if (!this.moving && this.firstPending() === seq) this.moving = new MoveBatch();
+        this.blocked = !this.moving?.add(pending, source);
+        // A large one takes several turns.
+        if (this.blocked || !this.moveSome(pending, source)) return true;
+      } else if (this.moving) {
+        this.blocked = true;
+        return true;
+      } else this.place(pending);
       this.writeCache(pending);
-      this.writtenSeq = pending.seq;
-      this.triedSeq = Math.max(this.triedSeq, pending.seq);
+      this.writtenSeq = seq;
       this.written += 1;
     }
     const headers = this.writeHeaders();
     const doomed = rows.length === 0 ? this.removeDoomed(nowSeconds) : 0;
     return rows.length > 0 || headers > 0 || doomed > 0;
+  }
+
+  private firstPending(): number {
+    return (this.db.get("SELECT min(seq) FROM pending")![0] as number | null) ?? Number.MAX_SAFE_INTEGER;
   }
 
   /**
@@ -146,6 +160,7 @@ export class FileWork {
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
       this.written = 0;
+      this.moving = undefined;
       // Everything is done again, also what only removed names.
       this.headers = [];
       this.headersDone.clear();
@@ -181,17 +196,16 @@ export class FileWork {
 
   /**
    * Does what one row calls for, whatever was there before. False, with a line in the log: a message's octets are nowhere, which is damage.
-   * @param isAgain it may have been done before, and later rows as well
    * @throws Error of the filesystem
    */
-  place(pending: PendingRow, isAgain: boolean): boolean {
+  place(pending: PendingRow): boolean {
     const { source } = pending;
     if (isMove(source)) {
-      while (!this.moveSome(pending, source, isAgain));
+      while (!this.moveSome(pending, source));
       return true;
     }
     try {
-      this.writeFile(pending, isAgain);
+      this.writeFile(pending);
       return true;
     } catch (error) {
       if (!(error instanceof BlobMissing)) throw error;
@@ -200,6 +214,11 @@ export class FileWork {
     if (this.blobs.holds(blobOf(pending)) || !this.isWanted(pending)) return true;
     this.log.err("IOERROR: a message's octets are gone", { uniqueid: pending.uniqueId, uid: pending.uid });
     return false;
+  }
+
+  /** @returns false: more is left */
+  private moveSome({ uniqueId, partition }: PendingRow, { moved }: MoveSource): boolean {
+    return this.blobs.moveMailbox(moved, partition, uniqueId);
   }
 
   /** Whether the message is still there, and its mailbox on that partition. */
@@ -215,79 +234,16 @@ export class FileWork {
     return row && HotBlock.decode(row[0] as Uint8Array);
   }
 
-  private writeFile(pending: PendingRow, isAgain: boolean): void {
+  private writeFile(pending: PendingRow): void {
     const { source, octets } = pending;
-    if (octets) this.blobs.put(blobOf(pending), octets);
-    else if (source && "staged" in source) this.blobs.take(blobOf(pending), source.staged, source.root);
-    else if (source && "link" in source) {
-      if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blobOf(pending));
-      else this.placeLink(pending, source.link, isAgain);
-    }
-  }
-
-  /** @throws BlobMissing */
-  private placeLink(pending: PendingRow, link: LinkSource, isAgain: boolean): void {
     const blob = blobOf(pending);
-    const { uniqueId, uid } = link;
-    const isNamed = directoryOf(link.partition) !== undefined;
-    try {
-      this.blobs.link({ place: link.partition, uniqueId, uid }, blob);
-      // Done before, its source may have left a directory by name since, and another mailbox have come to it.
-      if (!isAgain || !isNamed || this.blobs.holds(blob)) return;
-    } catch (error) {
-      if (!(error instanceof BlobMissing) || !isAgain || !isNamed) throw error;
+    if (octets) this.blobs.put(blob, octets);
+    else if (source && "staged" in source) this.blobs.take(blob, source.staged, source.root);
+    else if (source && "link" in source) {
+      const { partition: place, uniqueId, uid } = source.link;
+      if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blob);
+      else this.blobs.link({ place, uniqueId, uid }, blob);
     }
-    for (const place of this.placesOnTheWay()) {
-      try {
-        this.blobs.link({ ...place, uid }, blob);
-      } catch (error) {
-        if (!(error instanceof BlobMissing)) throw error;
-        continue;
-      }
-      if (this.blobs.holds(blob)) return;
-    }
-    throw new BlobMissing(`uid ${uid} of ${uniqueId} is not in ${link.partition}`);
-  }
-
-  /** Where files may be that have left a directory by name: only what has the right octets is to be believed. */
-  private placesOnTheWay(): { place: string; uniqueId: UniqueId }[] {
-    const moves = this.db.all("SELECT uniqueid, source, partition FROM pending WHERE uid=0 ORDER BY seq");
-    const places = moves.flatMap(([uniqueId, source, to]) =>
-      [(JSON.parse(source as string) as MoveSource).moved, to as string].flatMap((place) =>
-        [BlobKind.spool, BlobKind.archive].map((kind) => ({
-          place: withBlobPlace(place, kind),
-          uniqueId: uniqueId as UniqueId,
-        })),
-      ),
-    );
-    return places.filter(({ place }) => this.partitions.has(rootNameOf(place)));
-  }
-
-  /** @returns false: more is left */
-  private moveSome({ seq, uniqueId, mbox, partition }: PendingRow, { moved }: MoveSource, isAgain: boolean): boolean {
-    // Done before, another mailbox may have come to the directory since, and files of it may be there.
-    const accepts = isAgain ? (blob: BlobPlace): boolean => this.isToMove(seq, mbox, blob) : undefined;
-    return this.blobs.moveMailbox(moved, partition, uniqueId, accepts);
-  }
-
-  /**
-   * Of a mailbox that is gone no rows tell what its files were. What lies there may go to its end with them, but for what others have brought by a move:
-   * what came otherwise is written again.
-   */
-  private isToMove(seq: number, mbox: number, blob: BlobPlace): boolean {
-    if (readHeader(this.db, mbox)) return this.isMessageOf(mbox, blob);
-    const sql = "SELECT DISTINCT mbox FROM pending WHERE uid=0 AND seq>? AND partition=?";
-    const others = this.db.all(sql, seq, withBlobPlace(blob.place, BlobKind.spool));
-    return !others.some(([other]) => this.isMessageOf(other as number, blob));
-  }
-
-  private isMessageOf(mbox: number, blob: BlobPlace): boolean {
-    const row = this.db.get("SELECT rows FROM cold WHERE id=?", blockId(mbox, blob.uid, COLD_SPAN));
-    const block = row && ColdBlock.decode(row[0] as Uint8Array);
-    const index = block ? block.find(blob.uid) : -1;
-    if (index < 0) return false;
-    const { guid, sizeOctets } = block!.row(index);
-    return this.blobs.holds({ ...blob, guid, sizeOctets });
   }
 
   private writeCache(pending: PendingRow): void {

@@ -1,6 +1,8 @@
 /** What a writer does before it takes its first request: brings files in line with the database, and finishes or undoes work in slices. */
 import type { Database } from "../database.ts";
 import { type FileWork, PENDING_AFTER, pendingFromRow } from "./file-work.ts";
+import { isMove } from "../pending.ts";
+import { MoveBatch } from "./move-batch.ts";
 import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
 import type { Tx } from "./tx.ts";
 
@@ -33,6 +35,13 @@ export function recover(
 ): RecoveryReport {
   const { db, settings } = tx;
   const report = { pending: 0, lost: 0, intents: 0 };
+  const gone = (upTo: number): void => {
+    files.sync();
+    db.run("BEGIN IMMEDIATE");
+    db.run("DELETE FROM pending WHERE seq<=?", upTo);
+    db.run("COMMIT");
+  };
+  let moving: MoveBatch | undefined;
   for (let after = 0; ; ) {
     const rows = db.all(PENDING_AFTER, after, ROWS_AT_A_TIME);
     if (rows.length === 0) break;
@@ -40,8 +49,16 @@ export function recover(
       const pending = pendingFromRow(row);
       after = pending.seq;
       report.pending += 1;
+      const { source } = pending;
+      const fits = isMove(source) ? moving?.add(pending, source) === true : moving === undefined;
+      if (!fits) {
+        // See move-batch.ts.
+        gone(pending.seq - 1);
+        moving = isMove(source) ? new MoveBatch() : undefined;
+        if (isMove(source)) moving!.add(pending, source);
+      }
       // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
-      if (!files.place(pending, true)) report.lost += 1;
+      if (!files.place(pending)) report.lost += 1;
     }
   }
   for (const root of settings.partitions.keys()) files.blobs.touch(root);
