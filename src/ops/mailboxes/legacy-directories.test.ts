@@ -108,6 +108,29 @@ test("another partition, and a name that can be no directory", async (context) =
   assert.deepEqual(await site.texts("user.alice.short"), ["one", "two", "three"]);
 });
 
+test("with the writer's thread, a tree of names goes back and forth while mail comes in", async (context) => {
+  const site = new LegacySite(context, true);
+  const names = ["", ".a", ".a.x", ".a.y", ".b"].map((end) => `user.alice.p${end}`);
+  await site.create("user.alice");
+  for (const box of names) await site.create(box);
+  const texts = names.map((): string[] => []);
+  for (let round = 0; round < 6; round++) {
+    const [from, to] = round % 2 === 0 ? ["user.alice.p", "user.alice.q"] : ["user.alice.q", "user.alice.p"];
+    for (const [n, box] of names.entries()) {
+      texts[n]!.push(`${round} ${box}`);
+      await site.append(box.replace("user.alice.p", from), texts[n]!.at(-1)!);
+    }
+    await site.rename(from, to);
+    for (const [n, box] of names.entries()) {
+      assert.deepEqual(await site.texts(box.replace("user.alice.p", to)), texts[n]);
+    }
+  }
+  await site.settle();
+  for (const [n, box] of names.entries()) assert.deepEqual(await site.texts(box), texts[n]);
+  assert.deepEqual(site.files("default/a/user/alice"), ["p"]);
+  assert.deepEqual(site.files("default/a/user/alice/p/a/y"), ["1.", "2.", "3.", "4.", "5.", "6."]);
+});
+
 test("whatever a power cut leaves of files that follow names, each message has its own octets after it", async (context) => {
   for (let seed = 1; seed <= 25; seed++) {
     let state = seed;

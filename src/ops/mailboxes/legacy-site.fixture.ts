@@ -38,7 +38,7 @@ export class LegacySite {
   private readonly messages: MessageReader;
   private id = 0;
 
-  constructor(context: TestContext) {
+  constructor(context: TestContext, threads = false) {
     const { directory } = this;
     const { partitions } = this;
     const rules = { ...testRules, deleteMode: "immediate" as const, legacyDirectories: true };
@@ -69,7 +69,7 @@ export class LegacySite {
       intents: mailboxIntents(rules),
       log: silentLog,
       ident: "test",
-      threads: false,
+      threads,
       refusalOf: (thrown) => (thrown instanceof MailError ? { code: thrown.code, detail: thrown.detail } : undefined),
       published: () => {},
       fatal: (error) => assert.fail(String(error)),
