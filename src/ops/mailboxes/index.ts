@@ -1,5 +1,5 @@
 import type { MboxName } from "../../formats/ids.ts";
-import type { IntentHandler, VerbFunction } from "../../store/index.ts";
+import { type IntentHandler, keepAnswers, type VerbFunction } from "../../store/index.ts";
 import { autocreate } from "./autocreate.ts";
 import { createMailbox } from "./create.ts";
 import { deleteMailbox, deleteUser } from "./delete.ts";
@@ -55,7 +55,12 @@ export function mailboxIntents(rules: MailboxRules): Map<string, IntentHandler> 
       work.kind === "rename"
         ? renameTree(context, work.from as MboxName, work.to as MboxName)
         : deleteUser(context, work.inbox as MboxName, work.forGood);
-    while (!slices.next().done);
+    let step = slices.next();
+    while (!step.done) step = slices.next();
+    // Whoever asked will ask again, and finds that it is done: of a tree, what was left of it to rename.
+    const { asking } = work;
+    if (asking !== undefined && asking.id !== 0)
+      keepAnswers(tx.db, asking.client, 0, [[asking.id, { result: step.value }]], tx.now);
   };
   return new Map([[TREE_INTENT, finish]]);
 }

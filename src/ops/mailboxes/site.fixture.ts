@@ -269,7 +269,7 @@ export class Site {
 
   private slice<T>(tx: Tx, holder: object, work: () => T): T {
     const { db } = tx;
-    tx.begin(holder, this.now * 1000);
+    tx.begin(holder, this.now * 1000, { client: "site", id: 1 });
     db.run("BEGIN IMMEDIATE");
     try {
       const result = work();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Busy, readSubscriptions } from "../../store/index.ts";
+import { Busy, keptAnswer, readSubscriptions } from "../../store/index.ts";
 import type { UserId } from "../../formats/ids.ts";
 import { legacyRights, printRights, rightLetters } from "../acl/index.ts";
 import { MailError } from "../errors.ts";
@@ -405,6 +405,10 @@ describe("RENAME", () => {
         assert.equal(site.try("alice", mailboxVerbs.create, { name: name("user.alice.t.x") }), "mailboxReserved");
         assert.throws(() => site.ask("alice", mailboxVerbs.create, { name: name("user.alice.u.x") }), /busy/);
         site.recover();
+        // The client asks again and hears that it is done, not that there is no such mailbox.
+        const answer = keptAnswer(site.db, { client: "site", id: 1 }) as { result: { from: string; to: string }[] };
+        assert.ok(answer.result.length > 0);
+        assert.deepEqual(answer.result.at(-1), { from: "user.alice.t.m99", to: "user.alice.u.m99" });
       } else site.ask("alice", mailboxVerbs.rename, args);
       const names = site.names.split(" ");
       assert.equal(names.filter((box) => box.startsWith("user.alice.u")).length, 251);

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import type { UniqueId } from "../../formats/ids.ts";
-import type { Answer } from "../writer/group.ts";
+import type { Answer } from "../writer/replies.ts";
 import type { ClaimAnswer } from "./claims.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type { ClientFrame, ServerFrame } from "./server.ts";

@@ -4,7 +4,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
-import type { Answer, Changes, WriteRequest } from "../writer/group.ts";
+import type { Changes, WriteRequest } from "../writer/group.ts";
+import type { Answer } from "../writer/replies.ts";
 import { type ClaimAnswer, Claims, MAX_CLAIM_NAME } from "./claims.ts";
 import { encodeFrame, type Frame, FrameReader } from "./frames.ts";
 

@@ -9,7 +9,8 @@ import type { MboxName } from "../../formats/ids.ts";
 import { type Database, openWriter } from "../database.ts";
 import { readHeader } from "../mailbox-header.ts";
 import { appendMessage, copyMessage, type IncomingMessage, type MessageBox, userFlagBits } from "./append.ts";
-import { type Answer, GroupEngine, type VerbFunction } from "./group.ts";
+import { GroupEngine, type VerbFunction } from "./group.ts";
+import type { Answer } from "./replies.ts";
 import { beginHidden, showHidden } from "./hidden.ts";
 import { Tx } from "./tx.ts";
 

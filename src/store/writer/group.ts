@@ -8,6 +8,7 @@
 import { performance } from "node:perf_hooks";
 import type { Log } from "../../base/log.ts";
 import type { Finished, HeaderVersion } from "./file-work.ts";
+import { type Answer, keepAnswers, type RefusalData } from "./replies.ts";
 import { Busy, FilesBehind, type MailboxChange, type Tx } from "./tx.ts";
 
 /** A verb that may as well be run twice in a row: its answers need not be kept for a client that asks again. */
@@ -32,14 +33,6 @@ export interface WriteRequest {
   readonly confirmed: number;
   readonly answer: (answer: Answer) => void;
 }
-
-/** A refusal in a form that crosses processes. `code` is one of the closed list of ops/errors.ts. */
-export interface RefusalData {
-  readonly code: string;
-  readonly detail?: string | undefined;
-}
-
-export type Answer = { readonly result: unknown } | { readonly refusal: RefusalData };
 
 export interface Changes {
   readonly mailboxes: readonly MailboxChange[];
@@ -315,7 +308,7 @@ export class GroupEngine {
     const verb = this.verbs.get(request.verb);
     if (!verb) return { refusal: { code: "unknownVerb", detail: request.verb } };
     this.jobAtWork = job;
-    tx.begin(job, Date.now());
+    tx.begin(job, Date.now(), request);
     tx.db.run("SAVEPOINT verb");
     try {
       let outcome: Answer | "more";
@@ -360,12 +353,7 @@ export class GroupEngine {
       kept.answers.push([id, answer]);
     }
     const { db, now } = this.tx;
-    for (const [client, { confirmed, answers: fresh }] of byClient) {
-      const stored = db.get("SELECT answers FROM reply WHERE client=?", client);
-      const old = stored ? (JSON.parse(stored[0] as string) as [number, Answer][]) : [];
-      const kept = [...old.filter(([id]) => id > confirmed), ...fresh];
-      db.run("INSERT OR REPLACE INTO reply(client, answers, at) VALUES (?,?,?)", client, JSON.stringify(kept), now);
-    }
+    for (const [client, { confirmed, answers: fresh }] of byClient) keepAnswers(db, client, confirmed, fresh, now);
   }
 
   private runUndos(undos: readonly ((tx: Tx) => void)[]): void {

@@ -14,6 +14,7 @@ import type { FileThreadData, FileThreadInput, FileThreadOutput } from "./file-t
 import { FileWork } from "./file-work.ts";
 import { foreignFiles } from "./foreign-files.ts";
 import { type Changes, GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
+import { type Answer, keptAnswer } from "./replies.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
 import { databasePath } from "../shards.ts";
 import { type StoreSettings, Tx } from "./tx.ts";
@@ -124,14 +125,8 @@ export class StoreWriter {
   }
 
   /** Answers given to a client's request of this id by an earlier life of the writer, if still kept. */
-  storedAnswer(
-    client: string,
-    id: number,
-  ): WriteRequest["answer"] extends (answer: infer A) => void ? A | undefined : never {
-    const row = this.db.get("SELECT answers FROM reply WHERE client=?", client);
-    if (!row) return undefined;
-    const answers = new Map(JSON.parse(row[0] as string));
-    return answers.get(id) as never;
+  storedAnswer(client: string, id: number): Answer | undefined {
+    return keptAnswer(this.db, { client, id });
   }
 
   /** Drops the answers kept for a client that has gone for good. */

@@ -31,6 +31,7 @@ import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import type { ArchiveRule } from "./archive-rule.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 import { OctetSlots } from "./octet-slots.ts";
+import type { Asking } from "./replies.ts";
 
 /** What the store needs to know of imapd.conf. */
 export interface StoreSettings {
@@ -129,6 +130,8 @@ export class Tx implements WriterContext {
   now = 0;
   /** Nanoseconds within the second. */
   nowNanos = 0;
+  /** Who asked for the verb that runs, and is owed its answer. */
+  asking: Asking | undefined;
   /** Set by the engine: no more files may be called for now. */
   filesBehind = false;
   /** Octets of pending files; for the engine and recovery. */
@@ -601,8 +604,9 @@ export class Tx implements WriterContext {
   // ---- for the engine ----------------------------------------------------------------------------------------------
 
   /** Called before each slice of a verb; `holder` identifies the request. */
-  begin(holder: unknown, nowMs: number): void {
+  begin(holder: unknown, nowMs: number, asking?: Asking): void {
     this.holder = holder;
+    this.asking = asking;
     this.slots.sliceBegins();
     this.now = Math.floor(nowMs / 1000);
     this.nowNanos = Math.floor((nowMs - this.now * 1000) * 1e6);
