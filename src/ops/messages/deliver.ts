@@ -3,6 +3,7 @@ import type { UniqueId } from "../../formats/ids.ts";
 import { appendMessage, type MessageBox } from "../../store/index.ts";
 import { Right } from "../acl/index.ts";
 import { MailError, type MailErrorCode, refuse } from "../errors.ts";
+import { isDeletedName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { auditAppend } from "./append.ts";
@@ -52,9 +53,11 @@ export const deliver: Verb<DeliverArgs, Delivered[]> = {
   },
 };
 
-function permittedTarget({ tx, access }: VerbContext, target: DeliverTarget, octets: number): MessageBox {
+function permittedTarget({ tx, access, rules }: VerbContext, target: DeliverTarget, octets: number): MessageBox {
   const entry = tx.entryByUniqueId(target.box);
   if (!entry || entry.mbox === undefined) return refuse("mailboxNonexistent");
+  // Deleted since the recipient was accepted: it is still there, but nobody would look for mail in it.
+  if (isDeletedName(entry.name, rules.names.deletedPrefix)) refuse("mailboxNonexistent");
   if (target.needsPost && (access.rights(entry.name, entry.acl) & Right.post) === 0) refuse("permissionDenied");
   const root = tx.quotaRoot(entry.name);
   if (root && target.quota !== "ignore") requireQuota(tx.quota(root), { octets, messages: 1 }, target.quota);

@@ -309,6 +309,22 @@ test("a large message goes through a file, and leaves none behind", async () => 
   assert.deepEqual(readdirSync(join(site.store.directory, "spool/stage.")), []);
 });
 
+test("a mailbox deleted between RCPT and the final dot takes nothing, in the tree of deleted ones either", () =>
+  withSite("delete_mode: delayed", async (late, here) => {
+    await here.store.create("user.gone");
+    const as = here.store.mail.as(admin);
+    await as.ask("acl.set", { name: "user.gone" as MboxName, identifier: "anyone", change: "replace", rights: "lx" });
+    await late.say("MAIL FROM:<a@b>");
+    assert.equal(await late.say("RCPT TO:<gone>"), "250 2.1.5 ok");
+    await as.ask("mailboxes.delete", { name: "user.gone" as MboxName });
+    await late.say("DATA");
+    late.send(`${message()}.\r\n`);
+    assert.equal(await late.reply(), unknown);
+    const deleted = here.store.mail.view((snapshot) => snapshot.children("DELETED" as MboxName));
+    assert.equal(deleted.length, 1);
+    assert.equal(count(here, deleted[0]!.name), 0);
+  }));
+
 test("a connection that ends in the middle of a message delivers nothing", async () => {
   for (const body of ["half\r\n", "0123456789abcdef\r\n".repeat(150_000)]) {
     const before = count(site, "user.bob");
