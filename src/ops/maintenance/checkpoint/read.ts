@@ -1,5 +1,5 @@
 /** Reads a checkpoint (format.ts). A generation counts only when all its text files are whole. */
-import { existsSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { UniqueId } from "../../../formats/ids.ts";
 import {
@@ -171,26 +171,47 @@ function stored(value: unknown): Value {
 
 /** Values of all lines but the last. */
 function* lines(path: string): Generator<unknown, void, void> {
-  const text = readFileSync(path, "utf8");
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf("\n", at);
-    if (end < 0 || text.startsWith("end ", at)) return;
-    yield JSON.parse(text.slice(at, end));
-    at = end + 1;
+  for (const line of textLines(path)) {
+    if (line === undefined || line.startsWith("end ")) return;
+    yield JSON.parse(line);
   }
 }
 
 function isWhole(path: string): boolean {
   if (!existsSync(path)) return false;
   const sum = new LineSum();
-  const text = readFileSync(path, "utf8");
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf("\n", at);
-    if (end < 0) return false;
-    const line = text.slice(at, end);
-    at = end + 1;
-    if (line.startsWith("end ")) return line === sum.end && at === text.length;
-    sum.add(line);
+  let isEnded = false;
+  for (const line of textLines(path)) {
+    if (isEnded || line === undefined) return false;
+    if (line.startsWith("end ")) {
+      if (line !== sum.end) return false;
+      isEnded = true;
+    } else sum.add(line);
   }
-  return false;
+  return isEnded;
+}
+
+const PIECE_OCTETS = 1 << 20;
+const LF = 10;
+
+/** A file piece by piece: the list of a large site is longer than a string can be. undefined: the last line has no end. */
+function* textLines(path: string): Generator<string | undefined, void, void> {
+  const fd = openSync(path, "r");
+  try {
+    const piece = Buffer.allocUnsafe(PIECE_OCTETS);
+    let begun: Buffer[] = [];
+    for (let read = readSync(fd, piece); read > 0; read = readSync(fd, piece)) {
+      let at = 0;
+      for (let end = piece.indexOf(LF); end >= 0 && end < read; end = piece.indexOf(LF, at)) {
+        begun.push(piece.subarray(at, end));
+        yield Buffer.concat(begun).toString("utf8");
+        begun = [];
+        at = end + 1;
+      }
+      if (at < read) begun.push(Buffer.from(piece.subarray(at, read)));
+    }
+    if (begun.length > 0) yield undefined;
+  } finally {
+    closeSync(fd);
+  }
 }
