@@ -19,7 +19,7 @@ import { namesOfUserBits, wantedUserBits } from "./flags.ts";
 import { flagMask, hasOwnSeenFlag, messageBox, presentEntry } from "./message-box.ts";
 import { changeSeen } from "./seen-state.ts";
 import { type CopySource, foreignSource, LocalSource } from "./copy-source.ts";
-import { normalRanges, parseUidRanges, rangesOfUids } from "./uid-ranges.ts";
+import { normalRanges, parseUidRanges, rangesOfUids, uidsWithin } from "./uid-ranges.ts";
 
 export interface CopyArgs {
   readonly from: UniqueId;
@@ -182,7 +182,7 @@ export class Copying {
     this.sourceOwnSeen = hasOwnSeenFlag(access, source.box, source.header);
     this.targetOwnSeen = hasOwnSeenFlag(access, target, tx.mailbox(target.mbox).header);
     const ranges = this.sourceOwnSeen || !caller.userId ? [] : parseUidRanges(source.seen(caller.userId));
-    this.seenInSource = new Set(uids.filter((uid) => ranges.some(({ first, last }) => uid >= first && uid <= last)));
+    this.seenInSource = new Set(uidsWithin(uids, ranges));
   }
 
   get source(): MessageBox {

@@ -54,6 +54,15 @@ export function subtractRanges(ranges: readonly UidRange[], removed: readonly Ui
   return result;
 }
 
+/** Those of `uids`, which are ascending, that are in `ranges`, which are normal: one walk over both. */
+export function uidsWithin(uids: readonly number[], ranges: readonly UidRange[]): number[] {
+  let at = 0;
+  return uids.filter((uid) => {
+    while (at < ranges.length && ranges[at]!.last < uid) at += 1;
+    return at < ranges.length && ranges[at]!.first <= uid;
+  });
+}
+
 export function countOfRanges(ranges: readonly UidRange[]): number {
   return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
 }
