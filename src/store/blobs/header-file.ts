@@ -27,7 +27,9 @@ export function writeHeaderFile(directory: string, header: HeaderFile): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const fd = openSync(temporary, "w", 0o600);
   try {
-    writeSync(fd, `${text}${crc32(text).toString(16)}\n`);
+    const octets = Buffer.from(`${text}${crc32(text).toString(16)}\n`);
+    // A full disk may take a part of it, and the rest is the error.
+    for (let at = 0; at < octets.length; ) at += writeSync(fd, octets, at, octets.length - at);
     fsyncSync(fd);
   } finally {
     closeSync(fd);
