@@ -9,7 +9,7 @@ import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { placeOf } from "../blobs/places.ts";
 import type { Database } from "../database.ts";
-import { childRange, keyOf, MAX_MBOX, ownerOf } from "../keys.ts";
+import { blockId, childRange, keyOf, MAX_MBOX, ownerOf } from "../keys.ts";
 import {
   isTombstone,
   type ListEntry,
@@ -25,6 +25,8 @@ import type { MoveSource, PendingSource } from "../pending.ts";
 import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQuota } from "../quota-row.ts";
 import type { Snapshot } from "../reader/snapshot.ts";
 import { ShardsReader } from "../reader/store-reader.ts";
+import { COLD_SPAN, ColdBlock } from "../records/cold.ts";
+import { BlockError } from "../records/hot.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
 import { ShardAway, ShardGuard } from "../shard-guard.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
@@ -115,6 +117,7 @@ export interface ForeignShard {
 /** Holds what is frozen. */
 const FROZEN = Symbol("frozen");
 
+const COLD_BLOCKS_AT_A_TIME = 64;
 /** Headers kept between groups. */
 const KEPT_WRITERS = 4096;
 
@@ -373,17 +376,43 @@ export class Tx implements WriterContext {
     const { mbox } = entry;
     this.mailbox(mbox);
     this.forgetMailbox(mbox);
+    this.removeGuids(mbox);
     const factor = 2 ** 27;
     for (const table of ["hot", "cold"])
       this.db.run(`DELETE FROM ${table} WHERE id>=? AND id<?`, mbox * factor, (mbox + 1) * factor);
     // Rows of `pending` stay: copies elsewhere may be links to files that they have yet to write.
-    this.db.run("DELETE FROM guid WHERE owner=(SELECT owner FROM mailbox WHERE mbox=?) AND mbox=?", mbox, mbox);
     this.db.run("DELETE FROM annotation WHERE uniqueid=?", entry.uniqueId);
     this.db.run("DELETE FROM seen WHERE uniqueid=?", entry.uniqueId);
     this.db.run("DELETE FROM header_due WHERE mbox=?", mbox);
     this.db.run("DELETE FROM mailbox WHERE mbox=?", mbox);
     this.doom(entry.uniqueId, entry.partition, 0, this.now);
     this.noteChange(mbox, entry.uniqueId);
+  }
+
+  /** The index has no order by mailbox: going through all that the owner has would take longer the more that is. */
+  private removeGuids(mbox: number): void {
+    const { db } = this;
+    const owner = db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0]!;
+    const sql = "SELECT id, rows FROM cold WHERE id>=? AND id<? ORDER BY id LIMIT ?";
+    const end = blockId(mbox + 1, 0, COLD_SPAN);
+    try {
+      for (let from = blockId(mbox, 0, COLD_SPAN); ; ) {
+        const blocks = db.all(sql, from, end, COLD_BLOCKS_AT_A_TIME);
+        for (const [id, rows] of blocks) {
+          const block = ColdBlock.decode(rows as Uint8Array);
+          for (let index = 0; index < block.count; index++) {
+            const { uid, guid } = block.row(index);
+            db.run("DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?", owner, guid, mbox, uid);
+          }
+          from = (id as number) + 1;
+        }
+        if (blocks.length < COLD_BLOCKS_AT_A_TIME) return;
+      }
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      // A damaged mailbox can be deleted as well.
+      db.run("DELETE FROM guid WHERE owner=? AND mbox=?", owner, mbox);
+    }
   }
 
   /** After a rename: gives the mailbox to the owner that its new name says, with its guid index. Does nothing when that is the same. */
