@@ -25,6 +25,8 @@ export const begin: MailboxVerb<BeginArgs, void> = {
     for (const { mbox, type } of [entry, ...tx.children(from)]) {
       // Directories by name would have to move to the new name's place.
       if (type.includes("l", 1)) refuse("notSupported");
+      // The place of a tree that is being renamed: what is still below it must stay free, or recovery could not finish that.
+      if (type.includes("z", 1)) refuse("mailboxReserved");
       if (mbox === undefined) continue;
       // Whoever holds one of them has to finish first.
       tx.mailbox(mbox);
@@ -46,11 +48,12 @@ export const begin: MailboxVerb<BeginArgs, void> = {
   },
 };
 
-/** @throws Busy while something happens to a tree that this one is in */
+/** @throws Busy, or MailError mailboxReserved, while something happens to a tree that this one is in */
 function requireNoTreeWork({ tx }: VerbContext, from: MboxName): void {
   for (let at = parentName(from); at !== undefined; at = parentName(at)) {
-    const mbox = tx.entry(at)?.mbox;
-    if (mbox !== undefined) tx.mailbox(mbox);
+    const above = tx.entry(at);
+    if (above?.mbox !== undefined) tx.mailbox(above.mbox);
+    else if (above?.type.includes("z", 1)) refuse("mailboxReserved");
   }
 }
 

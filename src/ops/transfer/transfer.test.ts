@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { Database } from "../../store/database.ts";
+import { databasePath, mailboxDirectory } from "../../store/index.ts";
 import { MailError } from "../errors.ts";
 import { callerOf, name, ShardedSite, userIn } from "./site.fixture.ts";
 
@@ -207,4 +212,30 @@ test("a rename whose asker has gone is taken back, or finished", async () => {
   assert.equal(store.entry(`${A}.Other`), undefined);
   assert.equal(store.entry(`${B}.Work`), undefined);
   assert.deepEqual(store.leftOver(), {});
+});
+
+test("nothing of a tree whose renaming is under way goes to another shard", async () => {
+  await using store = await site();
+  await store.create(`${A}.t`, `${A}.t.x`, `${A}.t.x.y`);
+  const db = new Database(databasePath(`${store.directory}/store`, 0), false);
+  db.run("UPDATE list SET type='ez', mbox=NULL WHERE uniqueid=?", store.id(`${A}.t.x`));
+  db.close();
+  const rename = (from: string): Promise<unknown> =>
+    store.as("cyrus").ask("mailboxes.rename", { from: name(from), to: name(`${C}.t`) });
+  assert.equal(await refusal(rename(`${A}.t.x.y`)), "mailboxReserved");
+  assert.equal(await refusal(rename(`${A}.t`)), "mailboxReserved");
+  assert.deepEqual(store.leftOver(), {});
+});
+
+test("cache records have a directory also where only they are on the metapartition", async () => {
+  const meta = mkdtempSync(join(tmpdir(), "meta-"));
+  try {
+    await using store = await site(["metapartition_files: cache", `metapartition-default: ${meta}`]);
+    await store.append(A, "one");
+    await store.mail.settle();
+    const { uniqueId } = store.entry(A)!;
+    assert.deepEqual(readdirSync(mailboxDirectory(meta, uniqueId)), ["pasargad.cache.1"]);
+  } finally {
+    rmSync(meta, { recursive: true });
+  }
 });

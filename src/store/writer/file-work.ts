@@ -3,7 +3,7 @@
  * reading connection; only after `sync` may the rows be deleted, which is the writer's business. All calls are synchronous: this runs in a thread of
  * its own, in recovery, or in a program that opened the store itself.
  */
-import { closeSync, constants, existsSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
@@ -251,8 +251,7 @@ export class FileWork {
     try {
       const record = pending.cache ?? this.readLinkedCache(pending);
       if (!record || record.length === 0) return;
-      const directory = this.cacheDirectory(pending.partition, pending.uniqueId);
-      const fd = openSync(cachePath(directory, pending.cacheGeneration), constants.O_WRONLY | constants.O_CREAT, 0o600);
+      const fd = this.openCache(pending);
       try {
         writeSync(fd, record, 0, record.length, pending.cacheOffset);
       } finally {
@@ -265,6 +264,20 @@ export class FileWork {
         uid: pending.uid,
         error: String(error),
       });
+    }
+  }
+
+  /** Cache files may be the only ones of a mailbox below their root: then nobody else has made the directory. */
+  private openCache({ partition, uniqueId, cacheGeneration }: PendingRow): number {
+    const directory = this.cacheDirectory(partition, uniqueId);
+    const open = (): number =>
+      openSync(cachePath(directory, cacheGeneration), constants.O_WRONLY | constants.O_CREAT, 0o600);
+    try {
+      return open();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return open();
     }
   }
 
