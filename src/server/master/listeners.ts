@@ -2,7 +2,13 @@
 import { lookup } from "node:dns/promises";
 import { chmodSync, unlinkSync } from "node:fs";
 import { isIP } from "node:net";
-import { NativeError, openListener, type SocketAddress, type SocketType } from "../../base/native/index.ts";
+import {
+  closeDescriptor,
+  NativeError,
+  openListener,
+  type SocketAddress,
+  type SocketType,
+} from "../../base/native/index.ts";
 import type { Listen, Transport } from "../../config/index.ts";
 
 export interface BoundSocket {
@@ -51,7 +57,7 @@ export function bindAll(
     try {
       if (address.family === "unix") removeOld(address.path);
       const fd = openListener({ type, address, backlog, tos });
-      if (address.family === "unix") chmodSync(address.path, 0o777);
+      if (address.family === "unix") openToAll(address.path, fd);
       sockets.push({ fd, family, type, address });
     } catch (error) {
       const noSuchFamily = error instanceof NativeError && error.code === "EAFNOSUPPORT";
@@ -60,6 +66,15 @@ export function bindAll(
     }
   }
   return { sockets, failures };
+}
+
+function openToAll(path: string, fd: number): void {
+  try {
+    chmodSync(path, 0o777);
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
 }
 
 function removeOld(path: string): void {

@@ -125,7 +125,8 @@ function firstOctets(channel: Duplex, count: number): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     channel.on("data", (piece: Buffer) => {
-      text += piece.toString("latin1");
+      if (text.length >= count) return;
+      text += piece.toString("latin1", 0, count);
       if (text.length >= count) resolve(text.slice(0, count));
     });
     for (const end of ["end", "close", "error"]) channel.on(end, () => resolve(text));

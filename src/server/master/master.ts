@@ -198,6 +198,7 @@ export class Master {
     for (const error of conf.errors) this.#log.warning(`${error.message} -- ignored`);
     const keepOthers = conf.errors.length > 0;
     await this.#services.reload(conf.services, keepOthers);
+    if (this.#stopping) return; // told to end while names were looked up: nothing may start any more
     this.#daemons.reload(conf.daemons, keepOthers);
     this.#events.schedule(this.#possible(conf.events));
     const [services, daemons] = [this.#services.openSockets, this.#daemons.count];

@@ -130,7 +130,11 @@ function obeySignals(master: Master, log: Log): { readonly ended: Promise<void>;
       if (ending) return;
       ending = true;
       log.info(`attempting clean shutdown on signal ${signal}`);
-      void master.stop().then(done);
+      void master.stop().then(done, (error: unknown) => {
+        // Another signal would be ignored: what is left of us must not stay for ever.
+        log.err(`Fatal error while ending: ${error instanceof Error ? error.stack : error}`);
+        process.exit(71);
+      });
     });
   }
   process.on("SIGHUP", () => void master.reload());

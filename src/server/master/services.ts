@@ -31,6 +31,7 @@ export class Services {
   readonly #services = new Map<string, Service>();
   /** Until then a port in use is waited for. */
   #patientUntil = 0;
+  #closed = false;
   /** Closed sockets whose processes have not all gone yet. */
   #leaving: ServiceSocket[] = [];
 
@@ -56,6 +57,7 @@ export class Services {
 
   /** Starts processes wherever some are wanted. */
   balance(): void {
+    if (this.#closed) return;
     for (const socket of this.#sockets()) socket.balance();
   }
 
@@ -93,8 +95,9 @@ export class Services {
     this.#leaving = this.#leaving.filter(({ children }) => children.length > 0);
   }
 
-  /** Stops listening everywhere. */
+  /** Stops listening everywhere, for good: a reload that is still under way opens nothing more. */
   close(): void {
+    this.#closed = true;
     for (const socket of this.#sockets()) socket.close();
   }
 
@@ -173,7 +176,7 @@ export class Services {
     bindErrorsFatal: boolean,
   ): Promise<void> {
     const { entry } = service;
-    if ("disabled" in entry.endpoint || addresses.length === 0) return;
+    if (this.#closed || "disabled" in entry.endpoint || addresses.length === 0) return;
     const { host, backlog, tos } = this.#options;
     const open = new Set(service.sockets.map(({ socket }) => keyOf(socket.address, socket.type)));
     const missing = addresses.filter((address) => !open.has(keyOf(address, typeOf(entry, address))));
@@ -182,6 +185,7 @@ export class Services {
     let { sockets, failures } = bindAll(missing, options);
     while (failures.some(isInUse) && performance.now() < this.#patientUntil) {
       await delay(bindRetryMs);
+      if (this.#closed) break;
       const again = bindAll(
         failures.map(({ address }) => address),
         options,
