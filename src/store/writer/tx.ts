@@ -389,29 +389,37 @@ export class Tx implements WriterContext {
     this.noteChange(mbox, entry.uniqueId);
   }
 
-  /** The index has no order by mailbox: going through all that the owner has would take longer the more that is. */
   private removeGuids(mbox: number): void {
-    const { db } = this;
-    const owner = db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0]!;
+    const owner = this.db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0]!;
+    const sql = "DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?";
+    const isDone = this.eachGuid(mbox, (guid, uid) => this.db.run(sql, owner, guid, mbox, uid));
+    // A damaged mailbox can be deleted as well.
+    if (!isDone) this.db.run("DELETE FROM guid WHERE owner=? AND mbox=?", owner, mbox);
+  }
+
+  /**
+   * The guids of a mailbox, from its own rows: their index has no order by mailbox, and going through all that the owner has would take longer the more
+   * that is. False: a block is damaged, and what it had is missing.
+   */
+  private eachGuid(mbox: number, visit: (guid: Uint8Array, uid: number) => void): boolean {
     const sql = "SELECT id, rows FROM cold WHERE id>=? AND id<? ORDER BY id LIMIT ?";
     const end = blockId(mbox + 1, 0, COLD_SPAN);
     try {
       for (let from = blockId(mbox, 0, COLD_SPAN); ; ) {
-        const blocks = db.all(sql, from, end, COLD_BLOCKS_AT_A_TIME);
+        const blocks = this.db.all(sql, from, end, COLD_BLOCKS_AT_A_TIME);
         for (const [id, rows] of blocks) {
           const block = ColdBlock.decode(rows as Uint8Array);
           for (let index = 0; index < block.count; index++) {
             const { uid, guid } = block.row(index);
-            db.run("DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?", owner, guid, mbox, uid);
+            visit(guid, uid);
           }
           from = (id as number) + 1;
         }
-        if (blocks.length < COLD_BLOCKS_AT_A_TIME) return;
+        if (blocks.length < COLD_BLOCKS_AT_A_TIME) return true;
       }
     } catch (error) {
-      if (!(error instanceof BlockError)) throw error;
-      // A damaged mailbox can be deleted as well.
-      db.run("DELETE FROM guid WHERE owner=? AND mbox=?", owner, mbox);
+      if (error instanceof BlockError) return false;
+      throw error;
     }
   }
 
@@ -423,7 +431,11 @@ export class Tx implements WriterContext {
     if (writer.header.owner === owner.id) return;
     // A mailbox made later under this name must have a higher one.
     owner.uidValidity = Math.max(owner.uidValidity, writer.header.uidValidity);
-    this.db.run("UPDATE guid SET owner=? WHERE owner=? AND mbox=?", owner.id, writer.header.owner, mbox);
+    writer.flush();
+    const old = writer.header.owner;
+    const sql = "UPDATE guid SET owner=? WHERE owner=? AND guid=? AND mbox=? AND uid=?";
+    const isDone = this.eachGuid(mbox, (guid, uid) => this.db.run(sql, owner.id, old, guid, mbox, uid));
+    if (!isDone) this.db.run("UPDATE guid SET owner=? WHERE owner=? AND mbox=?", owner.id, old, mbox);
     writer.header.owner = owner.id;
     owner.modseq = Math.max(owner.modseq, writer.header.highestModseq);
     this.dirtyOwners.add(owner);
