@@ -283,6 +283,21 @@ test("recovery writes files again that a power cut took or emptied", async (t) =
   await assert.rejects(store.text("user.fred", 3), /missing/);
 });
 
+test("a file that is being written in this moment is read from where its octets still are", async (t) => {
+  const store = new Fixture(t);
+  await store.ask("create", { box: "user.fred" });
+  await store.writer.settle();
+  await store.ask("append", { box: "user.fred", text: "a message" });
+  const path = messagePath(mailboxDirectory(store.spool, store.header("user.fred").uniqueId), 1);
+  for (const begun of ["", "a mess", "a message"]) {
+    writeFileSync(path, begun);
+    assert.equal(await store.text("user.fred", 1), "a message");
+  }
+  await store.writer.settle();
+  writeFileSync(path, "a mess");
+  await assert.rejects(store.text("user.fred", 1), /ends after 6 octets/);
+});
+
 test("with its threads: files appear, pending empties, a second writer is refused", async (t) => {
   const store = new Fixture(t, true);
   await store.ask("create", { box: "user.fred" });

@@ -38,8 +38,10 @@ export class MessageMissing extends Error {}
 
 /** An open message: a descriptor, or the octets themselves. Must be closed. */
 export interface OpenMessage {
-  readonly fd: number | undefined;
-  readonly octets: Uint8Array | undefined;
+  fd: number | undefined;
+  octets: Uint8Array | undefined;
+  /** Set until a look for a longer file has been worth its while. */
+  mayGrow?: MessageLocation | undefined;
 }
 
 const ROUNDS = 3;
@@ -81,11 +83,11 @@ export class MessageReader {
     // Identities are never given twice: what lies there is the message. A directory by name may be another mailbox's by now.
     const path = messagePath(this.usualDirectory(message), message.uid);
     const fd = openIfThere(path);
-    if (fd !== undefined) return { fd, octets: undefined };
+    if (fd !== undefined) return { fd, octets: undefined, mayGrow: message };
     // The file may be written, or moved, and its pending row removed, between our two looks: look again.
     for (let round = 0; round < ROUNDS; round++) {
       const opened = this.find(message);
-      if (opened) return opened;
+      if (opened) return { ...opened, mayGrow: message };
     }
     throw new MessageMissing(`${path} (uid ${message.uid} of ${message.uniqueId}) is missing`);
   }
@@ -106,17 +108,36 @@ export class MessageReader {
     length = target.length - start,
   ): number | undefined {
     if (opened.octets) return copyPart(opened.octets, target.subarray(start, start + length), position);
-    return readCached(opened.fd!, target, position, start, length);
+    const read = readCached(opened.fd!, target, position, start, length);
+    return read === 0 && this.lookAgain(opened, position)
+      ? this.readNow(opened, target, position, start, length)
+      : read;
   }
 
   /** The same through the thread pool, waiting as long as it takes. */
   readLater(opened: OpenMessage, target: Buffer, position: number): Promise<number> {
     if (opened.octets) return Promise.resolve(copyPart(opened.octets, target, position));
     return new Promise((resolve, reject) => {
-      readLater(opened.fd!, target, 0, target.length, position, (error, read) =>
-        error ? reject(error) : resolve(read),
-      );
+      readLater(opened.fd!, target, 0, target.length, position, (error, read) => {
+        if (error) reject(error);
+        else if (read > 0 || !this.lookAgain(opened, position)) resolve(read);
+        else resolve(this.readLater(opened, target, position));
+      });
     });
+  }
+
+  /** A file that ends too early may be one that is being written in this moment: its octets are elsewhere until it is durable. */
+  private lookAgain(opened: OpenMessage, position: number): boolean {
+    const message = opened.mayGrow;
+    opened.mayGrow = undefined;
+    if (!message || position >= message.sizeOctets) return false;
+    const { pending } = this.whereabouts(message);
+    const found = (pending && this.openPending(message, pending)) ?? this.find(message);
+    if (!found) return false;
+    this.close(opened);
+    opened.fd = found.fd;
+    opened.octets = found.octets;
+    return true;
   }
 
   /** A whole message. @throws MessageMissing, also when the file is shorter than its row says */
