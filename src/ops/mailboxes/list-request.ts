@@ -1,8 +1,11 @@
 /** What LIST, LSUB, XLIST and RLIST ask for and get, without the syntax. */
 import { ListPattern } from "../../formats/imap/index.ts";
-import { isTombstone, type ListEntry } from "../../store/index.ts";
+import type { Snapshot } from "../../store/index.ts";
 import type { Rights } from "../acl/index.ts";
 import type { NameGroup, Namespace } from "../names/index.ts";
+
+/** What LIST reads of an entry. */
+export type ListedEntry = ReturnType<Snapshot["listed"]>[number];
 
 export interface ListRequest {
   readonly reference: string;
@@ -29,7 +32,7 @@ export interface ListItem {
   /** As the viewer sees it. */
   readonly name: string;
   /** Undefined for a name that is only a parent, or only subscribed. */
-  readonly entry: ListEntry | undefined;
+  readonly entry: ListedEntry | undefined;
   /** The caller's, 0 without entry. */
   readonly rights: Rights;
   /** Exactly one of \HasChildren and \HasNoChildren is shown. */
@@ -52,6 +55,8 @@ export const groupOrder: readonly NameGroup[] = ["own", "ownAlt", "users", "shar
 export class Patterns {
   /** Without wildcard: at most one name matches. */
   readonly isLiteral: boolean;
+  /** The pattern is "*". */
+  readonly matchesAll: boolean;
   /** Literal text at the start of the only pattern; "" when there are several. */
   readonly prefix: string;
   /** RFC 3501 §6.3.8: with "%" at the end matching levels of hierarchy are returned besides the names that match. */
@@ -64,10 +69,12 @@ export class Patterns {
     this.wantsLevels = texts.some((text) => text.endsWith("%"));
     const [only] = this.patterns;
     this.prefix = texts.length === 1 ? only!.prefix : "";
+    this.matchesAll = texts.length === 1 && texts[0] === "*";
     this.isLiteral = texts.length === 1 && only!.prefix === texts[0];
   }
 
   matches(name: string, isInbox: boolean): boolean {
+    if (this.matchesAll) return true;
     return this.patterns.some((pattern) => pattern.matches(name, isInbox));
   }
 
@@ -92,9 +99,13 @@ export function isInboxPart(name: string, group: NameGroup, space: Namespace): b
   return group === "own" && name.startsWith("INBOX") && (name.length === 5 || name[5] === space.settings.separator);
 }
 
+/** A parent that nobody has created: see isIntermediate. */
+export const isUnselectable = ({ type }: Pick<ListedEntry, "type">): boolean => type.includes("i", 1);
+
 /** Mail, or a place for mail. Calendars and the like are not for mail clients, and names held for a rename are not there yet. */
-export function isListed(entry: ListEntry): boolean {
-  return !isTombstone(entry) && (entry.type[0] === "e" || entry.type[0] === "n") && !entry.type.includes("z", 1);
+export function isListed({ type }: Pick<ListedEntry, "type">): boolean {
+  if (type === "e") return true;
+  return (type[0] === "e" || type[0] === "n") && !type.includes("d", 1) && !type.includes("z", 1);
 }
 
 /** A name that is shown only because something below it exists. */

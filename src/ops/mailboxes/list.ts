@@ -3,21 +3,15 @@
  * that match. Parents come before children in that order, so a mailbox has children when the next visible name is below it; nothing is looked up twice.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import {
-  childRange,
-  isIntermediate,
-  keyBefore,
-  keyOf,
-  LAST_KEY,
-  type ListEntry,
-  type Snapshot,
-} from "../../store/index.ts";
+import { childRange, keyBefore, keyOf, LAST_KEY, type Snapshot } from "../../store/index.ts";
 import { type Access, Right, type Rights } from "../acl/index.ts";
 import { isBelow, type NameGroup, type Namespace } from "../names/index.ts";
 import {
   groupOrder,
   isInboxPart,
   isListed,
+  isUnselectable,
+  type ListedEntry,
   type ListItem,
   type ListRequest,
   parentItem,
@@ -33,7 +27,7 @@ const LITERAL_ENTRIES = 16;
 const STRETCH = 32;
 
 interface Held {
-  readonly entry: ListEntry;
+  readonly entry: ListedEntry;
   readonly rights: Rights;
   readonly name: string;
 }
@@ -65,12 +59,15 @@ export class MailboxLister {
   private readonly shown = new Set<string>();
   private subscriptions: ReadonlySet<MboxName> = new Set();
   private inboxHasAltChildren = false;
+  /** Where own mailboxes are seen whose names collide with something else. */
+  private readonly altTop: string;
 
   constructor(space: Namespace, access: Access, request: ListRequest) {
     this.space = space;
     this.access = access;
     this.request = request;
     this.patterns = new Patterns(request, space.settings.separator);
+    this.altTop = space.settings.altPrefix + space.settings.separator;
   }
 
   /** Goes on. @returns true when the whole list has been seen */
@@ -118,11 +115,12 @@ export class MailboxLister {
       parts.push(treeOf(isOwnBase ? base : inbox));
       // Under altnamespace children of the INBOX are shown that are none; the walk may not have come to them.
       const { from, to } = childRange(keyOf(`${inbox}.INBOX` as MboxName));
-      this.inboxHasAltChildren = space.settings.altNamespace && snapshot.entries(from, to, 50).some(isListed);
+      this.inboxHasAltChildren = space.settings.altNamespace && snapshot.listed(from, to, 50).some(isListed);
     }
     if (isOwnBase) return parts;
     const identifiers = ["anyone", userId ?? "anonymous", ...groups.map((group) => `group:${group}`)];
-    const names = new Set(identifiers.flatMap((identifier) => snapshot.namesByRightsIdentifier(identifier)));
+    // Most ACLs that name a user are those of the user's own mailboxes, which the range has.
+    const names = new Set(identifiers.flatMap((identifier) => snapshot.namesByRightsIdentifier(identifier, inbox)));
     const keyed = [...names]
       .filter((name) => !access.isOwner(name))
       .map((name) => ({ name, key: keyOf(name) as string }));
@@ -145,7 +143,7 @@ export class MailboxLister {
 
   private walkRange(snapshot: Snapshot, part: Part & { kind: "range" }, limit: number): number {
     const wanted = this.patterns.isLiteral ? Math.min(limit, LITERAL_ENTRIES) : limit;
-    const entries = snapshot.entries(part.after, part.to, wanted);
+    const entries = snapshot.listed(part.after, part.to, wanted);
     for (const entry of entries) this.see(entry);
     if (entries.length < wanted) this.parts!.shift();
     else part.after = keyOf(entries.at(-1)!.name);
@@ -168,7 +166,7 @@ export class MailboxLister {
         cost += 3;
         continue;
       }
-      const entries = snapshot.entries(keyBefore(names[part.at]!.key), LAST_KEY, STRETCH);
+      const entries = snapshot.listed(keyBefore(names[part.at]!.key), LAST_KEY, STRETCH);
       let hits = 0;
       for (const entry of entries) {
         const key = keyOf(entry.name);
@@ -186,16 +184,23 @@ export class MailboxLister {
     return Math.max(1, cost);
   }
 
-  private see(entry: ListEntry): void {
+  private see(entry: ListedEntry): void {
     if (!isListed(entry)) return;
-    const group = this.space.groupOf(entry.name);
-    if (group === undefined || this.request.hidden?.has(group)) return;
     const rights = this.access.rights(entry.name, entry.acl);
     if (!(rights & Right.lookup)) return;
     const name = this.space.toExternal(entry.name);
     if (name === undefined) return;
+    const group = this.groupOf(entry.name, name);
+    if (group === undefined || this.request.hidden?.has(group)) return;
     this.release(group, entry.name);
     this.held.set(group, { entry, rights, name });
+  }
+
+  /** As the namespace says; of the viewer's own mailboxes their external names tell without making them once more. */
+  private groupOf(name: MboxName, external: string): NameGroup | undefined {
+    const { inbox, settings, viewer } = this.space;
+    if (viewer.adminView || inbox === undefined || !isBelow(name, inbox)) return this.space.groupOf(name);
+    return settings.altNamespace && external.startsWith(this.altTop) ? "ownAlt" : "own";
   }
 
   /** Decides about the held entry of the group, now that the name after it is known. */
@@ -221,7 +226,7 @@ export class MailboxLister {
       rights,
       hasChildren: this.hasChildren(entry, isBeforeChild, noInferiors),
       noInferiors,
-      noSelect: isIntermediate(entry),
+      noSelect: isUnselectable(entry),
       nonExistent: false,
       subscribed: this.subscriptions.has(entry.name),
       specialUse: this.access.isOwner(entry.name) ? entry.specialUse : "",
@@ -229,7 +234,7 @@ export class MailboxLister {
     });
   }
 
-  private hasChildren(entry: ListEntry, isBeforeChild: boolean, noInferiors: boolean): boolean {
+  private hasChildren(entry: ListedEntry, isBeforeChild: boolean, noInferiors: boolean): boolean {
     if (noInferiors) return false;
     const { space } = this;
     if (space.settings.altNamespace && !space.viewer.adminView && entry.name === space.inbox)
@@ -238,7 +243,7 @@ export class MailboxLister {
   }
 
   private show(group: NameGroup, item: ListItem): void {
-    this.shown.add(item.name);
+    if (!this.patterns.matchesAll) this.shown.add(item.name);
     if (this.request.selectSpecialUse && item.specialUse === "") return;
     this.groups.get(group)!.push(item);
   }

@@ -12,7 +12,7 @@ import type { HotBlock, HotRow } from "../records/hot.ts";
 import { isAboveOwners, type ShardLayout, shardOfMbox, shardOfName, shardOfOwner, shardOfRange } from "../shards.ts";
 import type { SeenState } from "../user-rows.ts";
 import { mergeByKey, mergeInSteps } from "./merge.ts";
-import type { PendingContent, PendingMove, ShardSnapshot, Snapshot } from "./snapshot.ts";
+import type { ListedEntry, PendingContent, PendingMove, ShardSnapshot, Snapshot } from "./snapshot.ts";
 import type { UidMap } from "./uid-map.ts";
 
 /** A shard's database cannot be opened. */
@@ -65,20 +65,19 @@ export class ShardedSnapshot implements Snapshot {
   }
 
   entries(after: string, to: string, limit: number): ListEntry[] {
-    const shard = shardOfRange(after, to, this.layout);
-    if (shard !== undefined) return this.shard(shard).entries(after, to, limit);
-    const parts = this.all();
-    return mergeInSteps(parts.length, limit, keyOfEntry, (n, last, count) =>
-      parts[n]!.entries(last === undefined ? after : keyOf(last.name), to, count),
-    );
+    return this.range(after, to, limit, (part, from, count) => part.entries(from, to, count));
+  }
+
+  listed(after: string, to: string, limit: number): ListedEntry[] {
+    return this.range(after, to, limit, (part, from, count) => part.listed(from, to, count));
   }
 
   /** Without those of a shard that cannot be opened: its trouble must not keep others from listing what they have. */
-  namesByRightsIdentifier(identifier: string): MboxName[] {
+  namesByRightsIdentifier(identifier: string, except?: MboxName): MboxName[] {
     const lists: MboxName[][] = [];
     for (let shard = 0; shard < this.parts.length; shard++) {
       const part = this.shardIfOpen(shard);
-      if (part) lists.push(part.namesByRightsIdentifier(identifier));
+      if (part) lists.push(part.namesByRightsIdentifier(identifier, except));
     }
     return mergeByKey(lists, keyOf);
   }
@@ -186,6 +185,20 @@ export class ShardedSnapshot implements Snapshot {
     return this.shard(shardOfOwner(userid, this.layout.shards));
   }
 
+  private range<T extends ListedEntry>(
+    after: string,
+    to: string,
+    limit: number,
+    read: (part: ShardSnapshot, after: string, count: number) => T[],
+  ): T[] {
+    const shard = shardOfRange(after, to, this.layout);
+    if (shard !== undefined) return read(this.shard(shard), after, limit);
+    const parts = this.all();
+    return mergeInSteps<T>(parts.length, limit, keyOfEntry, (n, last, count) =>
+      read(parts[n]!, last === undefined ? after : keyOf(last.name), count),
+    );
+  }
+
   private all(): ShardSnapshot[] {
     return this.parts.map((_, shard) => this.shard(shard));
   }
@@ -231,4 +244,4 @@ export class ShardedSnapshot implements Snapshot {
   }
 }
 
-const keyOfEntry = (entry: ListEntry): string => keyOf(entry.name);
+const keyOfEntry = (entry: ListedEntry): string => keyOf(entry.name);

@@ -4,7 +4,7 @@
  */
 import type { MboxName, UidRange, UniqueId } from "../../formats/ids.ts";
 import type { Database } from "../database.ts";
-import { blockFirstUid, blockId } from "../keys.ts";
+import { blockFirstUid, blockId, childRange, keyOf, type NameKey, nameOf } from "../keys.ts";
 import {
   isTombstone,
   type ListEntry,
@@ -27,6 +27,9 @@ const MANY_MESSAGES = 10_000;
 
 /** What a step may read, whether the store is one shard or several (sharded-snapshot.ts). */
 export interface Snapshot extends Pick<ShardSnapshot, keyof ShardSnapshot> {}
+
+/** What LIST shows of an entry. */
+export type ListedEntry = Pick<ListEntry, "name" | "uniqueId" | "mbox" | "type" | "acl" | "specialUse">;
 
 /** A snapshot of one shard. */
 export class ShardSnapshot {
@@ -57,8 +60,26 @@ export class ShardSnapshot {
     return readEntries(this.db, after, to, limit);
   }
 
-  namesByRightsIdentifier(identifier: string): MboxName[] {
-    return namesByRightsIdentifier(this.db, identifier);
+  /** The same range of the list with no more than LIST shows, which is half as dear. */
+  listed(after: string, to: string, limit: number): ListedEntry[] {
+    const sql =
+      "SELECT name, uniqueid, mbox, type, acl, specialuse FROM list WHERE name>? AND name<? ORDER BY name LIMIT ?";
+    return this.db.all(sql, after, to, limit).map(([name, uniqueId, mbox, type, acl, specialUse]) => ({
+      name: nameOf(name as NameKey),
+      uniqueId: uniqueId as UniqueId,
+      mbox: mbox === null ? undefined : (mbox as number),
+      type: type as string,
+      acl: acl as string,
+      specialUse: specialUse as string,
+    }));
+  }
+
+  /** Names of mailboxes whose ACL names `identifier`, in name order. @param except a mailbox that is left out with all below it */
+  namesByRightsIdentifier(identifier: string, except?: MboxName): MboxName[] {
+    if (except === undefined) return namesByRightsIdentifier(this.db, identifier);
+    const key = keyOf(except);
+    const sql = "SELECT name FROM racl WHERE identifier=? AND (name<? OR name>=?) ORDER BY name";
+    return this.db.all(sql, identifier, key, childRange(key).to).map(([name]) => nameOf(name as NameKey));
   }
 
   // ---- mailboxes
