@@ -229,7 +229,7 @@ export class MailboxLister {
       noSelect: isUnselectable(entry),
       nonExistent: false,
       subscribed: this.subscriptions.has(entry.name),
-      specialUse: this.access.isOwner(entry.name) ? entry.specialUse : "",
+      specialUse: entry.specialUse !== "" && this.access.isOwner(entry.name) ? entry.specialUse : "",
       childInfo: false,
     });
   }

@@ -21,6 +21,11 @@ export interface StoreFlagsResult {
   /** Uids left alone because they changed after `unchangedSince`. */
   readonly modified: readonly UidRange[];
   readonly highestModseq: number;
+  /**
+   * highestmodseq as the verb found it, when all that has changed between the two are these messages; undefined when somebody else's change came
+   * between two slices.
+   */
+  readonly before: number | undefined;
 }
 
 /** Rows of a slice. */
@@ -30,51 +35,67 @@ export const storeFlags: Verb<StoreFlagsArgs, StoreFlagsResult> = {
   name: "messages.store-flags",
   repeatable: ({ unchangedSince }) => unchangedSince === undefined,
   run(context, args) {
-    const { box, change, ownSeen, seenMode } = prepare(context, args);
+    const prepared = prepare(context, args);
+    const { box, change, before } = prepared;
     const uids = normalRanges(args.uids);
     const first = step(context, box, uids, 1, change);
-    if (first.next === undefined) return finish(context, box, uids, first.refused, ownSeen, seenMode);
-    return slices(context, box, uids, change, ownSeen, seenMode, first);
+    if (first.next === undefined) return finish(context, prepared, uids, first.refused, before);
+    return slices(context, prepared, uids, first);
   },
 };
 
 interface Step {
   readonly next: number | undefined;
   readonly refused: number[];
+  /** After it. */
+  readonly highestModseq: number;
+}
+
+interface Prepared {
+  readonly box: MessageBox;
+  readonly change: FlagChange;
+  readonly ownSeen: boolean;
+  readonly seenMode: "add" | "remove" | undefined;
+  /** highestmodseq before anything was changed. */
+  readonly before: number;
 }
 
 function* slices(
   context: VerbContext,
-  box: MessageBox,
+  prepared: Prepared,
   uids: readonly UidRange[],
-  change: FlagChange,
-  ownSeen: boolean,
-  seenMode: "add" | "remove" | undefined,
   first: Step,
 ): Generator<void, StoreFlagsResult, void> {
+  const { box, change } = prepared;
   const refused = [...first.refused];
+  let before: number | undefined = prepared.before;
+  let modseq = first.highestModseq;
   for (let next = first.next; next !== undefined; ) {
     do yield;
     while (context.tx.isBusy(box.mbox));
     // The mailbox may have been deleted, or the rights withdrawn, between slices.
     if (!context.tx.entryByUniqueId(box.uniqueId)) refuse("mailboxNonexistent");
+    if (context.tx.mailbox(box.mbox).header.highestModseq !== modseq) before = undefined;
     const done = step(context, box, uids, next, change);
+    modseq = done.highestModseq;
     for (const uid of done.refused) refused.push(uid);
     ({ next } = done);
   }
-  return finish(context, box, uids, refused, ownSeen, seenMode);
+  return finish(context, prepared, uids, refused, before);
 }
 
 function step({ tx }: VerbContext, box: MessageBox, uids: readonly UidRange[], from: number, change: FlagChange): Step {
   const refused: number[] = [];
-  const { next } = tx.mailbox(box.mbox).storeFlags(uids, from, tx.slice(SLICE_ROWS), change, refused);
-  return { next, refused };
+  const writer = tx.mailbox(box.mbox);
+  const { next } = writer.storeFlags(uids, from, tx.slice(SLICE_ROWS), change, refused);
+  return { next, refused, highestModseq: writer.header.highestModseq };
 }
 
-function prepare(context: VerbContext, args: StoreFlagsArgs) {
+function prepare(context: VerbContext, args: StoreFlagsArgs): Prepared {
   const { mode, flags } = args;
   const { box, rights } = messageBox(context, args.box, Right.read);
   const writer = context.tx.mailbox(box.mbox);
+  const before = writer.header.highestModseq;
   const mask = flagMask(rights);
   const userAllowed = (rights & Right.write) !== 0;
   // One flag that may be changed will do; the others are left alone (RFC 4314 §4).
@@ -95,7 +116,7 @@ function prepare(context: VerbContext, args: StoreFlagsArgs) {
     userAllowed: userAllowed && (mode === "replace" || flags.user.length > 0),
     unchangedSince: args.unchangedSince,
   };
-  return { box, change, ownSeen, seenMode };
+  return { box, change, ownSeen, seenMode, before };
 }
 
 function seenModeOf(mode: StoreFlagsArgs["mode"], wantsSeen: boolean): "add" | "remove" | undefined {
@@ -105,15 +126,14 @@ function seenModeOf(mode: StoreFlagsArgs["mode"], wantsSeen: boolean): "add" | "
 
 function finish(
   context: VerbContext,
-  box: MessageBox,
+  { box, ownSeen, seenMode }: Prepared,
   uids: readonly UidRange[],
   refused: readonly number[],
-  ownSeen: boolean,
-  seenMode: "add" | "remove" | undefined,
+  before: number | undefined,
 ): StoreFlagsResult {
   const writer = context.tx.mailbox(box.mbox);
   if (!ownSeen && seenMode) changeSeen(context, box, seenMode, liveRanges(writer, uids, new Set(refused)));
-  return { modified: rangesOfUids(refused), highestModseq: writer.header.highestModseq };
+  return { modified: rangesOfUids(refused), highestModseq: writer.header.highestModseq, before };
 }
 
 function liveRanges(writer: MailboxWriter, uids: readonly UidRange[], except: ReadonlySet<number>): UidRange[] {

@@ -145,7 +145,11 @@ export class ClientSession implements Session, ImapSession {
     const { selected } = this;
     if (selected === undefined || selected.isGone) return true;
     this.out.startSlice();
-    const following = this.view((snapshot) => this.#follow(snapshot, selected, options));
+    const following = this.view((snapshot) => {
+      const first = this.#follow(snapshot, selected, options);
+      // Most often one step tells all there is.
+      return first === "flags" && selected.tellFlags(snapshot, this.out) ? "unchanged" : first;
+    });
     return following !== "flags" || this.#tellFlags(selected);
   }
 

@@ -92,6 +92,10 @@ export class ShardedSnapshot implements Snapshot {
     return this.find(uniqueId, (part) => part.headerByUniqueId(uniqueId));
   }
 
+  isStill(mbox: number, highestModseq: number, membership: number): boolean {
+    return this.ofMbox(mbox).isStill(mbox, highestModseq, membership);
+  }
+
   uidMap(header: MailboxHeader): UidMap {
     return this.ofMbox(header.mbox).uidMap(header);
   }
@@ -102,6 +106,10 @@ export class ShardedSnapshot implements Snapshot {
 
   hotBlocksChangedSince(mbox: number, modseq: number, range: UidRange, limit = -1): HotBlock[] {
     return this.ofMbox(mbox).hotBlocksChangedSince(mbox, modseq, range, limit);
+  }
+
+  hotBlocksUnseen(mbox: number, range: UidRange, limit: number): HotBlock[] {
+    return this.ofMbox(mbox).hotBlocksUnseen(mbox, range, limit);
   }
 
   firstBlockUnseen(mbox: number, from: number, lastUid: number): HotBlock | undefined {

@@ -92,6 +92,12 @@ export class ShardSnapshot {
     return readHeaderByUniqueId(this.db, uniqueId);
   }
 
+  /** Whether the mailbox is still there with this highestmodseq and membership. */
+  isStill(mbox: number, highestModseq: number, membership: number): boolean {
+    const sql = "SELECT 1 FROM mailbox WHERE mbox=? AND highestmodseq=? AND membership=?";
+    return this.db.get(sql, mbox, highestModseq, membership) !== undefined;
+  }
+
   /** Which messages there are now. Reads block heads only. */
   uidMap(header: MailboxHeader): UidMap {
     const { mbox, lastUid } = header;
@@ -123,6 +129,13 @@ export class ShardSnapshot {
     const sql = "SELECT rows FROM hot WHERE id>=? AND id<=? AND maxmodseq>? ORDER BY id LIMIT ?";
     const [from, to] = [blockId(mbox, range.first, HOT_SPAN), blockId(mbox, range.last, HOT_SPAN)];
     const rows = this.db.all(sql, from, to, modseq, limit);
+    return rows.map(([stored]) => HotBlock.decode(stored as Uint8Array));
+  }
+
+  /** The same, only blocks with live messages that the owner has not seen. */
+  hotBlocksUnseen(mbox: number, range: UidRange, limit: number): HotBlock[] {
+    const sql = "SELECT rows FROM hot WHERE id>=? AND id<=? AND unseen>0 ORDER BY id LIMIT ?";
+    const rows = this.db.all(sql, blockId(mbox, range.first, HOT_SPAN), blockId(mbox, range.last, HOT_SPAN), limit);
     return rows.map(([stored]) => HotBlock.decode(stored as Uint8Array));
   }
 

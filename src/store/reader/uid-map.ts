@@ -41,6 +41,11 @@ export class UidMap {
     return { first, last: first + this.before[n + 1]! - this.before[n]! - 1 };
   }
 
+  /** The run that the message with this 1-based number is in; there must be one. */
+  runOf(seqno: number): UidRange {
+    return this.run(this.runOfSeqno(seqno));
+  }
+
   /** Uid of the message with this 1-based number. 0 when there is none. */
   uidAt(seqno: number): number {
     if (seqno < 1 || seqno > this.count) return 0;

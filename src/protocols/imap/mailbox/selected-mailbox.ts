@@ -52,6 +52,8 @@ export interface TellOptions {
     /** Nothing else has changed up to that modseq, so that only what came after it is looked for. */
     readonly isAll?: boolean;
   };
+  /** All that has changed since what was told last, up to that modseq, are rows of these uids. */
+  readonly within?: { readonly uids: readonly UidRange[]; readonly upToModseq: number };
 }
 
 /** What the first step found. */
@@ -240,8 +242,12 @@ export class SelectedMailbox {
     out: ResponseWriter,
     listVersion: number,
     options: TellOptions,
-    header = snapshot.header(this.shared.mbox),
+    given?: MailboxHeader,
   ): Following {
+    const { mbox } = this.shared;
+    const mayBeSame = given === undefined && this.ownSeen && listVersion === this.#listVersion;
+    if (mayBeSame && snapshot.isStill(mbox, this.modseq, this.#membership)) return "unchanged";
+    const header = given ?? snapshot.header(mbox);
     if (header === undefined) return "gone";
     this.#key = undefined;
     if (listVersion !== this.#listVersion) {
@@ -264,9 +270,18 @@ export class SelectedMailbox {
       seen === oldSeen ? none : normalRanges([...subtractRanges(seen, oldSeen), ...subtractRanges(oldSeen, seen)]);
     const since = options.silent?.isAll ? Math.max(this.modseq, options.silent.upToModseq) : this.modseq;
     const hasFlags = header.highestModseq !== since || extra.length > 0;
-    if (hasFlags) this.#scan = new Scan(since, lastTold, seen, this.recent, options, extra);
+    if (hasFlags) {
+      const { within } = options;
+      const spans = within?.upToModseq === header.highestModseq ? fewRanges(within.uids) : undefined;
+      this.#scan = new Scan(since, lastTold, seen, this.recent, options, extra, spans);
+    }
     this.modseq = header.highestModseq;
     return hasFlags ? "flags" : "unchanged";
+  }
+
+  /** Whether what the client knows of are the messages that there are now. */
+  isInStep(snapshot: Snapshot): boolean {
+    return snapshot.header(this.shared.mbox)?.membership === this.#membership;
   }
 
   /** One step of telling flags. @returns true when all are told */
@@ -319,6 +334,9 @@ class Scan {
   readonly #silentUpTo: number;
   /** Ranges to look at besides what changed since. */
   readonly #spans: readonly UidRange[];
+  /** Where rows may have changed, and the one that is looked at. */
+  readonly #within: readonly UidRange[];
+  #at = 0;
   #next = 1;
 
   constructor(
@@ -328,6 +346,7 @@ class Scan {
     recent: readonly UidRange[],
     { silent, uid = false }: TellOptions,
     extra: readonly UidRange[],
+    within: readonly UidRange[] = [{ first: 1, last }],
   ) {
     this.#since = since;
     this.#last = last;
@@ -338,6 +357,7 @@ class Scan {
     this.#silent = new UidWalk(silent?.uids ?? none);
     this.#silentUpTo = silent?.upToModseq ?? 0;
     this.#spans = extra;
+    this.#within = within;
   }
 
   step(snapshot: Snapshot, selected: SelectedMailbox, out: ResponseWriter): boolean {
@@ -365,14 +385,20 @@ class Scan {
 
   /** Without a seen set of one's own only blocks that changed have anything to tell. */
   #changedStep(snapshot: Snapshot, selected: SelectedMailbox, out: ResponseWriter): boolean {
-    const range = { first: this.#next, last: this.#last };
-    if (range.first > range.last) return true;
-    const blocks = snapshot.hotBlocksChangedSince(selected.shared.mbox, this.#since, range, STEP_BLOCKS);
-    for (const block of blocks) this.#block(block, range.first, range.last, selected, out);
-    const end = blocks.at(-1);
-    if (end === undefined || blocks.length < STEP_BLOCKS) return true;
-    this.#next = end.uid(end.count - 1) + 1;
-    return this.#next > this.#last;
+    for (let room = STEP_BLOCKS; this.#at < this.#within.length; this.#at++) {
+      const { first, last } = this.#within[this.#at]!;
+      const range = { first: Math.max(first, this.#next), last: Math.min(last, this.#last) };
+      if (range.first > range.last) continue;
+      const blocks = snapshot.hotBlocksChangedSince(selected.shared.mbox, this.#since, range, room);
+      for (const block of blocks) this.#block(block, range.first, range.last, selected, out);
+      if (blocks.length === room) {
+        const end = blocks.at(-1)!;
+        this.#next = end.uid(end.count - 1) + 1;
+        return false;
+      }
+      room -= blocks.length;
+    }
+    return true;
   }
 
   #block(block: HotBlock, from: number, until: number, selected: SelectedMailbox, out: ResponseWriter): void {
@@ -412,6 +438,12 @@ class Scan {
 }
 
 const STEP_UIDS = STEP_BLOCKS * 96;
+/** Ranges that are looked at one by one; more of them would find the same blocks again and again. */
+const MAX_SPANS = 8;
+
+function fewRanges(ranges: readonly UidRange[]): readonly UidRange[] {
+  return ranges.length <= MAX_SPANS ? ranges : [{ first: ranges[0]!.first, last: ranges.at(-1)!.last }];
+}
 
 /** The old messages, and those that came after them. */
 function withArrivals(before: UidMap, now: UidMap): UidMap {
