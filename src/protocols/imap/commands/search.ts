@@ -10,6 +10,7 @@ import {
 import type { Call, ImapCommand } from "../core.ts";
 import { Canonical } from "../search/canonical.ts";
 import { compileSearch } from "../search/compile.ts";
+import { flagMaskOf, scanFlags } from "../search/flag-scan.ts";
 import { SearchRun } from "../search/search-run.ts";
 import type { ImapSession } from "../core.ts";
 import { seconds } from "./fetch.ts";
@@ -34,8 +35,13 @@ async function run(
   const canonical = new Canonical({ skipDiacritics: search_skipdiacrit, whitespace: search_whitespace });
   const test = compileSearch(key, { selected, charset, canonical, nowSeconds: Math.floor(Date.now() / 1_000) });
   const matches = new Matches();
-  const searching = new SearchRun(session, selected, test, canonical);
-  if (!(await searching.run((seqno, uid) => matches.add(byUid ? uid : seqno)))) return undefined;
+  const flags = flagMaskOf(test, selected);
+  const found = (seqno: number, uid: number): void => matches.add(byUid ? uid : seqno);
+  const searching =
+    flags === undefined
+      ? new SearchRun(session, selected, test, canonical).run(found)
+      : scanFlags(session, selected, flags, found);
+  if (!(await searching)) return undefined;
   if (returns !== undefined) tellExtended(out, matches, returns, tag, byUid);
   else {
     out.text("* SEARCH");

@@ -10,6 +10,7 @@ import { UidWalk } from "../mailbox/uid-set.ts";
 import type { ImapSession } from "../core.ts";
 import type { Canonical } from "./canonical.ts";
 import { Needs, type Test } from "./compile.ts";
+import { searchMilliseconds } from "./flag-scan.ts";
 import { contentsHave, headerHas, recordHeaderHas } from "./message-text.ts";
 
 /** Messages between looks at the clock. */
@@ -50,7 +51,7 @@ export class SearchRun {
     const { map } = this.#selected;
     const { out } = this.#session;
     out.startSlice();
-    const endsBy = performance.now() + this.#maxMilliseconds();
+    const endsBy = performance.now() + searchMilliseconds(this.#session);
     try {
       let seqno = 0;
       for (let n = 0; n < map.runCount; n++) {
@@ -74,12 +75,6 @@ export class SearchRun {
       this.#records = undefined;
     }
     return true;
-  }
-
-  /** `search_maxtime`: seconds, with a fraction; nothing, 0 and what is no number mean no limit. */
-  #maxMilliseconds(): number {
-    const seconds = Number.parseFloat(this.#session.service.context.config.search_maxtime ?? "");
-    return seconds > 0 ? seconds * 1_000 : Number.POSITIVE_INFINITY;
   }
 
   #load(range: UidRange): number {
