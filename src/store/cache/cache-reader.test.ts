@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { fstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
@@ -50,6 +50,48 @@ test("records are found in any order, in windows and larger than one", async () 
   for (const order of orders)
     for (const n of order) assert.deepEqual(await read(reader, places[n]!), records[n], `record ${n}`);
   reader.close();
+});
+
+/** A reader that finds nothing in the page cache. */
+function coldReader(): CacheReader {
+  const reader = new CacheReader(root, uniqueId, new CacheMemory());
+  Object.assign(reader as object, { readNow: () => undefined });
+  return reader;
+}
+
+test("a record that is not in the page cache is read once, for whoever asks next", async () => {
+  writeFileSync(path, file);
+  const reader = coldReader();
+  const waiting = reader.find(places[3]!);
+  assert.ok(waiting instanceof Promise);
+  assert.equal(reader.find(places[3]!), waiting);
+  assert.equal(reader.find(places[9]!), waiting);
+  await waiting;
+  assert.deepEqual(reader.record(places[3]!), records[3]);
+  assert.deepEqual(await read(reader, places[400]!), records[400]);
+  reader.close();
+});
+
+test("a reader that is closed while it waits keeps its descriptor until the read is done", async () => {
+  writeFileSync(path, file);
+  const reader = coldReader();
+  const waiting = reader.find(places[3]!);
+  const fd = Reflect.get(reader, "fd") as number;
+  reader.close();
+  assert.ok(fstatSync(fd).isFile());
+  await waiting;
+  await new Promise(setImmediate);
+  assert.throws(() => fstatSync(fd), { code: "EBADF" });
+});
+
+test("a read that fails leaves a record missing", async () => {
+  // A directory can be opened, and not read.
+  rmSync(path, { force: true });
+  mkdirSync(path);
+  const reader = coldReader();
+  assert.equal(await read(reader, places[3]!), undefined);
+  reader.close();
+  rmSync(path, { recursive: true });
 });
 
 test("a damaged record, one beyond the end and one without a file are missing", async () => {

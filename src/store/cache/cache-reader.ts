@@ -32,8 +32,10 @@ export class CacheReader {
   private start = 0;
   private end = 0;
   private next = FIRST_OCTETS;
-  /** The file has ended before the record at this offset does. */
+  /** The record at this offset cannot be read: the file ends before it does, or the disk fails. */
   private short = -1;
+  /** What the thread pool is reading. */
+  private loading: Promise<void> | undefined;
 
   /** @param memory with it a record's CRC is computed only when the process reads it for the first time */
   constructor(partitionRoot: string, uniqueId: UniqueId, memory?: CacheMemory) {
@@ -50,11 +52,12 @@ export class CacheReader {
 
   /**
    * Finds the record of a message: in `octets` at `at`. false: there is none, or it is damaged. A promise: it cannot be had from the page cache; await
-   * it, and call again.
+   * it, and call again. Whoever does not wait for it leaves it to the next caller, or to `close`.
    */
   find(row: CachePlace): boolean | Promise<void> {
     const { cacheLength, cacheOffset, cacheGeneration } = row;
     if (cacheLength === 0) return false;
+    if (this.loading !== undefined) return this.loading;
     if (cacheGeneration !== this.generation || cacheOffset < this.start || cacheOffset + cacheLength > this.end) {
       const waiting = this.load(cacheGeneration, cacheOffset, cacheLength);
       if (waiting !== undefined) return waiting;
@@ -65,7 +68,11 @@ export class CacheReader {
   }
 
   close(): void {
-    if (this.fd !== undefined) closeDescriptor(this.fd);
+    const { fd, loading } = this;
+    // The number of a descriptor that is still read from must not be another file's.
+    if (fd !== undefined && loading !== undefined) void loading.then(() => closeDescriptor(fd));
+    else if (fd !== undefined) closeDescriptor(fd);
+    this.loading = undefined;
     if (this.window !== undefined) this.memory?.releaseWindow(this.window);
     this.fd = undefined;
     this.window = undefined;
@@ -104,13 +111,19 @@ export class CacheReader {
     const length = Math.max(least, Math.min(this.next, WINDOW_OCTETS));
     if (isNext) this.next = Math.min(this.next * 4, WINDOW_OCTETS);
     const target = this.target(length);
-    const read = readCached(fd, target, offset, 0, length);
+    const read = this.readNow(fd, target, offset, length);
     if (read !== undefined && (read >= least || read === 0)) {
       this.octets = target;
       this.end = offset + read;
       return undefined;
     }
-    return this.loadLater(fd, offset, least);
+    this.loading = this.loadLater(fd, offset, least);
+    return this.loading;
+  }
+
+  /** As readCached: undefined when the octets are not in the page cache. */
+  private readNow(fd: number, target: Buffer, offset: number, length: number): number | undefined {
+    return readCached(fd, target, offset, 0, length);
   }
 
   private target(length: number): Buffer {
@@ -119,18 +132,18 @@ export class CacheReader {
     return this.window;
   }
 
-  /** Into a buffer of its own: the reader may be closed before it is full. */
+  /** Into a buffer of its own: the reader may be closed before it is full. Never rejects: what cannot be read is missing. */
   private loadLater(fd: number, offset: number, least: number): Promise<void> {
     const length = Math.max(least, WINDOW_OCTETS);
     const target = Buffer.allocUnsafeSlow(length);
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       readLater(fd, target, 0, length, offset, (error, count) => {
-        if (error) return reject(error);
         if (this.fd === fd) {
+          this.loading = undefined;
           this.octets = target;
           this.start = offset;
-          this.end = offset + count;
-          if (count < least) this.short = offset;
+          this.end = offset + (error ? 0 : count);
+          if (this.end < offset + least) this.short = offset;
         }
         resolve();
       });

@@ -39,11 +39,12 @@ export class CacheRecords {
   async later(row: CachePlace, octets: MessageOctets): Promise<Buffer> {
     if (row.cacheVersion === recordVersion) {
       let record = this.#reader.record(row);
-      if (record instanceof Promise) {
+      // More than once when what another record was waited for comes first.
+      while (record instanceof Promise) {
         await record;
         record = this.#reader.record(row);
       }
-      if (record !== undefined && !(record instanceof Promise)) return record;
+      if (record !== undefined) return record;
     }
     const scanner = new MessageScanner({ maxheaderlines: this.#maxheaderlines });
     const { sizeOctets } = octets.location;
