@@ -1,22 +1,33 @@
 /** A user who works on while others misbehave. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { RunningServer } from "../support/server.ts";
 import type { ImapClient } from "../support/wire-client.ts";
+
+export interface Figures {
+  readonly answered: number;
+  readonly p99Ms: number;
+  readonly longestMs: number;
+}
 
 export class Bystander {
   readonly #server: RunningServer;
   readonly #client: ImapClient;
+  readonly #user: string;
   readonly #workers: readonly number[];
 
   static async join(server: RunningServer, user: string): Promise<Bystander> {
     const client = await server.login(user);
     assert.match(await client.command("SELECT INBOX"), /TAG OK/);
-    return new Bystander(server, client);
+    return new Bystander(server, client, user);
   }
 
-  private constructor(server: RunningServer, client: ImapClient) {
+  private constructor(server: RunningServer, client: ImapClient, user: string) {
     this.#server = server;
     this.#client = client;
+    this.#user = user;
     this.#workers = server.pids("cyr_imapd");
   }
 
@@ -32,24 +43,25 @@ export class Bystander {
   }
 
   /**
-   * Works on without pause while `others` runs: NOOP, FETCH, STORE, now and then APPEND.
-   * @returns how many commands were answered, and the longest wait in milliseconds
+   * Works on without pause, in a process of its own, while `others` runs: NOOP, STATUS, SEARCH.
+   * @returns how many commands were answered, and waits in milliseconds
    */
-  async during(others: Promise<unknown>): Promise<{ readonly answered: number; readonly longestMs: number }> {
-    const state = { isRunning: true };
-    const done = others.finally(() => (state.isRunning = false));
-    let answered = 0;
-    let longestMs = 0;
-    while (state.isRunning) {
-      const began = performance.now();
-      const command = answered % 3 === 0 ? "NOOP" : answered % 3 === 1 ? "STATUS INBOX (MESSAGES)" : "SEARCH UNSEEN";
-      assert.match(await this.#client.command(command), /TAG OK/);
-      longestMs = Math.max(longestMs, performance.now() - began);
-      answered++;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+  async during(others: () => Promise<unknown>): Promise<Figures> {
+    const program = join(import.meta.dirname, "bystander-process.ts");
+    const child = spawn(process.execPath, [program, String(this.#server.imapPort), this.#user], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    try {
+      assert.equal((await lines.next()).value, "ready");
+      await others();
+      child.stdin.end();
+      const { value, done } = await lines.next();
+      assert.ok(!done, "the bystander was not served");
+      return JSON.parse(value) as Figures;
+    } finally {
+      child.kill();
     }
-    await done;
-    return { answered, longestMs: Math.round(longestMs) };
   }
 
   end(): void {

@@ -48,7 +48,7 @@ test("2,000 connections of ten addresses that send nothing are kept, and others 
       crowd.push(...(await Promise.all(some)));
     }
   };
-  const { answered } = await bystander.during(arrive());
+  const { answered } = await bystander.during(arrive);
   assert.ok(answered > 0);
   assert.equal(crowd.filter((one) => one.isClosed).length, 0);
   const each = (memoryOf(worker).now - before) / crowd.length;
@@ -79,15 +79,13 @@ test("a client that fetches 1 GB and reads nothing, and a hundred of them", asyn
     greedy.push(client);
   };
   await fetchMuch();
-  await bystander.during(sleep(300));
+  await bystander.during(() => sleep(300));
   const one = memoryOf(worker).now - before;
   assert.ok(one < 64 * mib, `${Math.round(one / mib)} MiB for one`);
-  const { answered, longestMs } = await bystander.during(
-    (async () => {
-      while (greedy.length < 100) await fetchMuch();
-      await sleep(1_000);
-    })(),
-  );
+  const { answered, longestMs } = await bystander.during(async () => {
+    while (greedy.length < 100) await fetchMuch();
+    await sleep(1_000);
+  });
   const { peak } = memoryOf(worker);
   t.diagnostic(
     `a hundred: ${Math.round((peak - before) / mib)} MiB more at the most; others: ${answered} answers, longest wait ${longestMs} ms`,
@@ -109,7 +107,7 @@ test("two hundred clients that send an octet now and then", async () => {
       await sleep(20);
     }
   };
-  const { answered } = await bystander.during(trickle());
+  const { answered } = await bystander.during(trickle);
   assert.ok(answered > 0);
   await bystander.isWell();
   for (const socket of slow) socket.destroy();

@@ -239,7 +239,7 @@ test("thousands of commands at once, without reading the answers", async () => {
   let text = "";
   for (let n = 0; n < 20_000; n++) text += `x${n} LIST "" *\r\n`;
   client.send(text);
-  await bystander.during(sleep(300));
+  await bystander.during(() => sleep(300));
   client.socket.resume();
   await client.until(/\nx19999 OK [^\n]*\n/, 60_000);
   client.end();
