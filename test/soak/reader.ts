@@ -1,4 +1,7 @@
-/** A constant reader: scans mailboxes in short transactions, one right after the other, until it is told to stop. */
+/**
+ * A constant reader: scans mailboxes in short transactions, one right after the other, until it is told to stop. It holds each for longer than it works,
+ * so that some snapshot is open at all times and the writer still has the processors.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { StoreReader } from "../../src/store/index.ts";
 import { Random } from "../simulation/random.ts";
@@ -11,16 +14,18 @@ process.on("SIGTERM", () => stop.abort());
 
 const boxes = reader.db.all("SELECT mbox FROM mailbox").map(([mbox]) => mbox as number);
 const blockFactor = 2 ** 27;
+const heldMs = 10;
+const nobody = new Int32Array(new SharedArrayBuffer(4));
 let scans = 0;
 while (!stop.signal.aborted) {
   const start = random.below(boxes.length);
   reader.view((snapshot) => {
-    // About a few milliseconds in one snapshot.
     for (const mbox of boxes.slice(start, start + 50)) {
       snapshot.header(mbox);
       reader.db.all("SELECT rows FROM hot WHERE id>=? AND id<?", mbox * blockFactor, (mbox + 1) * blockFactor);
       scans++;
     }
+    Atomics.wait(nobody, 0, 0, heldMs);
   });
   await nextTurn();
 }
