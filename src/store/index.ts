@@ -61,12 +61,14 @@ export {
 } from "./writer/append.ts";
 export { type ArchiveRule, belongsInArchive } from "./writer/archive-rule.ts";
 export { directoryFollows, enterLegacyDirectory, leaveLegacyDirectory } from "./writer/legacy-moves.ts";
-export type { Changes, VerbFunction, WriteRequest } from "./writer/group.ts";
+export type { Changes } from "./writer/changes.ts";
+export type { VerbFunction, WriteRequest } from "./writer/group.ts";
 export { beginHidden, showHidden } from "./writer/hidden.ts";
 export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";
 export type { IntentHandler, RecoveryReport } from "./writer/recovery.ts";
 export { type Answer, type Asking, keepAnswers, keptAnswer, type RefusalData } from "./writer/replies.ts";
 export { StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
-export { Busy, type ForeignShard, type NewMailbox, type OwnerRow, type StoreSettings, Tx } from "./writer/tx.ts";
+export type { OwnerRow } from "./writer/owners.ts";
+export { Busy, type ForeignShard, type NewMailbox, type StoreSettings, Tx } from "./writer/tx.ts";
 export { ShardClosed } from "./reader/sharded-snapshot.ts";
 export { ShardAway } from "./shard-guard.ts";

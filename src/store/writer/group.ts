@@ -7,9 +7,10 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Log } from "../../base/log.ts";
+import type { Changes } from "./changes.ts";
 import type { Finished, HeaderVersion } from "./file-work.ts";
 import { type Answer, keepAnswers, type RefusalData } from "./replies.ts";
-import { Busy, FilesBehind, type MailboxChange, type Tx } from "./tx.ts";
+import { Busy, FilesBehind, type Tx } from "./tx.ts";
 
 /** A verb that may as well be run twice in a row: its answers need not be kept for a client that asks again. */
 export interface RepeatableVerb {
@@ -32,16 +33,6 @@ export interface WriteRequest {
   /** All answers up to this id have arrived at the client. */
   readonly confirmed: number;
   readonly answer: (answer: Answer) => void;
-}
-
-export interface Changes {
-  readonly mailboxes: readonly MailboxChange[];
-  /** The mailbox list, ACLs or quota roots changed. */
-  readonly list: boolean;
-  /** There are files to write or to remove. */
-  readonly files: boolean;
-  /** What verbs left with `Tx.note`, in order. */
-  readonly notes: readonly unknown[];
 }
 
 export interface GroupHooks {

@@ -13,7 +13,8 @@ import type { CheckpointInput, CheckpointOutput, CheckpointThreadData } from "./
 import type { FileThreadData, FileThreadInput, FileThreadOutput } from "./file-thread.ts";
 import { FileWork } from "./file-work.ts";
 import { foreignFiles } from "./foreign-files.ts";
-import { type Changes, GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
+import type { Changes } from "./changes.ts";
+import { GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
 import { type Answer, keptAnswer } from "./replies.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
 import { databasePath } from "../shards.ts";

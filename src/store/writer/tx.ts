@@ -9,7 +9,7 @@ import type { MboxName, UniqueId } from "../../formats/ids.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { placeOf } from "../blobs/places.ts";
 import type { Database } from "../database.ts";
-import { blockId, childRange, keyOf, MAX_MBOX, ownerOf } from "../keys.ts";
+import { childRange, keyOf, MAX_MBOX, ownerOf } from "../keys.ts";
 import {
   isTombstone,
   type ListEntry,
@@ -25,14 +25,15 @@ import type { MoveSource, PendingSource } from "../pending.ts";
 import { addQuotaUse, quotaRootOf, type QuotaRow, readQuota, removeQuota, writeQuota } from "../quota-row.ts";
 import type { Snapshot } from "../reader/snapshot.ts";
 import { ShardsReader } from "../reader/store-reader.ts";
-import { COLD_SPAN, ColdBlock } from "../records/cold.ts";
-import { BlockError } from "../records/hot.ts";
 import { ANNOT_CRC_INIT } from "../records/sync-crc.ts";
 import { ShardAway, ShardGuard } from "../shard-guard.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import type { ArchiveRule } from "./archive-rule.ts";
+import { ChangeCollector, type Changes } from "./changes.ts";
+import { moveGuids, removeGuids } from "./guid-rows.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 import { OctetSlots } from "./octet-slots.ts";
+import { type OwnerRow, Owners } from "./owners.ts";
 import type { Asking } from "./replies.ts";
 
 /** What the store needs to know of imapd.conf. */
@@ -65,13 +66,6 @@ export class Busy extends Error {
 /** Thrown when more message files wait to be written than may. */
 export class FilesBehind extends Error {}
 
-export interface OwnerRow {
-  readonly id: number;
-  readonly name: string;
-  modseq: number;
-  uidValidity: number;
-}
-
 export interface NewMailbox {
   readonly name: MboxName;
   readonly uniqueId: UniqueId;
@@ -95,17 +89,6 @@ export interface PendingInput {
   readonly cacheGeneration: number;
 }
 
-/** What a group did to a mailbox, as a hint where to look: sessions read the state itself. */
-export interface MailboxChange {
-  readonly mbox: number;
-  readonly uniqueId: UniqueId;
-  /** highestmodseq after the group; 0 when the mailbox is gone. */
-  modseq: number;
-  /** Range of uids whose rows changed; firstUid > lastUid when none did. */
-  firstUid: number;
-  lastUid: number;
-}
-
 /** Another shard, as one slice sees it. */
 export interface ForeignShard {
   readonly shard: number;
@@ -117,7 +100,6 @@ export interface ForeignShard {
 /** Holds what is frozen. */
 const FROZEN = Symbol("frozen");
 
-const COLD_BLOCKS_AT_A_TIME = 64;
 /** Headers kept between groups. */
 const KEPT_WRITERS = 4096;
 
@@ -139,15 +121,11 @@ export class Tx implements WriterContext {
   filesBehind = false;
   /** Octets of pending files; for the engine and recovery. */
   readonly slots: OctetSlots;
-  /** Mailboxes changed since the last `takeChanges`. */
-  private changedBoxes = new Map<number, MailboxChange>();
-  private listChanged = false;
-  private filesWanted = false;
+  private readonly changes = new ChangeCollector();
   private readonly writers = new Map<number, MailboxWriter>();
   private readonly touched = new Set<MailboxWriter>();
   private readonly locked = new Map<number, unknown>();
-  private readonly owners = new Map<string, OwnerRow>();
-  private readonly dirtyOwners = new Set<OwnerRow>();
+  private readonly owners: Owners;
   private readonly quotaRoots = new Map<MboxName, MboxName | null>();
   private readonly namesOfMbox = new Map<number, MboxName>();
   private nextPendingSeq: number;
@@ -156,8 +134,6 @@ export class Tx implements WriterContext {
   /** The verb that runs now: holder of locks. */
   private holder: unknown;
   private undo: ((tx: Tx) => void) | undefined;
-  private sliceNotes: unknown[] = [];
-  private notes: unknown[] = [];
   private otherShards: ShardsReader | undefined;
   private frozenTouched = false;
 
@@ -168,6 +144,7 @@ export class Tx implements WriterContext {
     this.layout = { shards: settings.shards ?? 1, deletedPrefix: settings.deletedPrefix };
     this.guard = this.layout.shards > 1 ? new ShardGuard(dirname(db.path), this.shard, this.layout.shards) : undefined;
     this.slots = new OctetSlots(db);
+    this.owners = new Owners(db);
     this.loadFrozen();
     this.nextPendingSeq = ((db.get("SELECT max(seq) FROM pending")![0] as number | null) ?? 0) + 1;
     this.nextHeaderVersion = ((db.get("SELECT max(version) FROM header_due")![0] as number | null) ?? 0) + 1;
@@ -208,7 +185,7 @@ export class Tx implements WriterContext {
     if (entry.mbox !== undefined && !isTombstone(entry)) {
       this.namesOfMbox.set(entry.mbox, entry.name);
       this.headerFileDue(entry.mbox);
-      this.noteChange(entry.mbox, entry.uniqueId);
+      this.changes.mailbox(entry.mbox, entry.uniqueId);
     }
   }
 
@@ -219,13 +196,13 @@ export class Tx implements WriterContext {
 
   /** Says that the small header file beside the messages is out of date (name, ACL, flag names, quota root, special use). */
   headerFileDue(mbox: number): void {
-    this.filesWanted = true;
+    this.changes.files = true;
     this.db.run("INSERT OR REPLACE INTO header_due(mbox, version) VALUES (?,?)", mbox, this.nextHeaderVersion++);
   }
 
   /** The same for a mailbox and all below it: they have got another quota root. */
   headerFilesDue(name: MboxName): void {
-    this.filesWanted = true;
+    this.changes.files = true;
     const key = keyOf(name);
     const { from, to } = childRange(key);
     const sql =
@@ -376,7 +353,7 @@ export class Tx implements WriterContext {
     const { mbox } = entry;
     this.mailbox(mbox);
     this.forgetMailbox(mbox);
-    this.removeGuids(mbox);
+    removeGuids(this.db, mbox, this.db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0] as number);
     const factor = 2 ** 27;
     for (const table of ["hot", "cold"])
       this.db.run(`DELETE FROM ${table} WHERE id>=? AND id<?`, mbox * factor, (mbox + 1) * factor);
@@ -386,41 +363,7 @@ export class Tx implements WriterContext {
     this.db.run("DELETE FROM header_due WHERE mbox=?", mbox);
     this.db.run("DELETE FROM mailbox WHERE mbox=?", mbox);
     this.doom(entry.uniqueId, entry.partition, 0, this.now);
-    this.noteChange(mbox, entry.uniqueId);
-  }
-
-  private removeGuids(mbox: number): void {
-    const owner = this.db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0]!;
-    const sql = "DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?";
-    const isDone = this.eachGuid(mbox, (guid, uid) => this.db.run(sql, owner, guid, mbox, uid));
-    // A damaged mailbox can be deleted as well.
-    if (!isDone) this.db.run("DELETE FROM guid WHERE owner=? AND mbox=?", owner, mbox);
-  }
-
-  /**
-   * The guids of a mailbox, from its own rows: their index has no order by mailbox, and going through all that the owner has would take longer the more
-   * that is. False: a block is damaged, and what it had is missing.
-   */
-  private eachGuid(mbox: number, visit: (guid: Uint8Array, uid: number) => void): boolean {
-    const sql = "SELECT id, rows FROM cold WHERE id>=? AND id<? ORDER BY id LIMIT ?";
-    const end = blockId(mbox + 1, 0, COLD_SPAN);
-    try {
-      for (let from = blockId(mbox, 0, COLD_SPAN); ; ) {
-        const blocks = this.db.all(sql, from, end, COLD_BLOCKS_AT_A_TIME);
-        for (const [id, rows] of blocks) {
-          const block = ColdBlock.decode(rows as Uint8Array);
-          for (let index = 0; index < block.count; index++) {
-            const { uid, guid } = block.row(index);
-            visit(guid, uid);
-          }
-          from = (id as number) + 1;
-        }
-        if (blocks.length < COLD_BLOCKS_AT_A_TIME) return true;
-      }
-    } catch (error) {
-      if (error instanceof BlockError) return false;
-      throw error;
-    }
+    this.changes.mailbox(mbox, entry.uniqueId);
   }
 
   /** After a rename: gives the mailbox to the owner that its new name says, with its guid index. Does nothing when that is the same. */
@@ -433,12 +376,10 @@ export class Tx implements WriterContext {
     owner.uidValidity = Math.max(owner.uidValidity, writer.header.uidValidity);
     writer.flush();
     const old = writer.header.owner;
-    const sql = "UPDATE guid SET owner=? WHERE owner=? AND guid=? AND mbox=? AND uid=?";
-    const isDone = this.eachGuid(mbox, (guid, uid) => this.db.run(sql, owner.id, old, guid, mbox, uid));
-    if (!isDone) this.db.run("UPDATE guid SET owner=? WHERE owner=? AND mbox=?", owner.id, old, mbox);
+    moveGuids(this.db, mbox, old, owner.id);
     writer.header.owner = owner.id;
     owner.modseq = Math.max(owner.modseq, writer.header.highestModseq);
-    this.dirtyOwners.add(owner);
+    this.owners.changed(owner);
     writer.touch();
   }
 
@@ -494,7 +435,7 @@ export class Tx implements WriterContext {
 
   /** Something for `GroupHooks.published` to act on after the commit (audit lines, events); dropped when the slice fails. */
   note(note: unknown): void {
-    this.sliceNotes.push(note);
+    this.changes.note(note);
   }
 
   /** For the engine. */
@@ -513,22 +454,7 @@ export class Tx implements WriterContext {
 
   /** The owner's row, made when first needed. "" is the owner of all shared mailboxes. */
   owner(name: string): OwnerRow {
-    let owner = this.owners.get(name);
-    if (owner) return owner;
-    const row = this.db.get("SELECT id, name, modseq, uidvalidity FROM owner WHERE name=?", name);
-    if (row) owner = { id: row[0] as number, name, modseq: row[2] as number, uidValidity: row[3] as number };
-    else {
-      this.db.run("INSERT INTO owner(name, modseq, uidvalidity) VALUES (?,0,0)", name);
-      owner = {
-        id: this.db.get("SELECT id FROM owner WHERE name=?", name)![0] as number,
-        name,
-        modseq: 0,
-        uidValidity: 0,
-      };
-    }
-    if (this.owners.size >= KEPT_WRITERS) this.owners.clear();
-    this.owners.set(name, owner);
-    return owner;
+    return this.owners.get(name);
   }
 
   /** The next modseq for a change of `header`'s messages; raises the header's highestmodseq. */
@@ -536,7 +462,7 @@ export class Tx implements WriterContext {
     if (!this.settings.conversations) return (header.highestModseq += 1);
     const owner = this.ownerOfMailbox(header);
     owner.modseq = Math.max(owner.modseq, header.highestModseq) + 1;
-    this.dirtyOwners.add(owner);
+    this.owners.changed(owner);
     header.highestModseq = owner.modseq;
     return owner.modseq;
   }
@@ -545,7 +471,7 @@ export class Tx implements WriterContext {
   nextFolderModseq(name: MboxName): number {
     const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
     owner.modseq += 1;
-    this.dirtyOwners.add(owner);
+    this.owners.changed(owner);
     return owner.modseq;
   }
 
@@ -553,7 +479,7 @@ export class Tx implements WriterContext {
   nextUidValidity(name: MboxName): number {
     const owner = this.owner(ownerOf(name, this.settings.deletedPrefix));
     owner.uidValidity = Math.max(owner.uidValidity + 1, this.now);
-    this.dirtyOwners.add(owner);
+    this.owners.changed(owner);
     return owner.uidValidity;
   }
 
@@ -604,7 +530,7 @@ export class Tx implements WriterContext {
   addPending(input: PendingInput): number {
     if (this.filesBehind) throw new FilesBehind("message files cannot be written");
     const seq = this.nextPendingSeq++;
-    this.filesWanted = true;
+    this.changes.files = true;
     this.db.run(
       "INSERT INTO pending(seq, mbox, uid, uniqueid, partition, source, size, guid, cache_offset, cache_generation, slot) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
       seq,
@@ -637,7 +563,7 @@ export class Tx implements WriterContext {
    * directories by name are found by identity, and are not removed as a whole (see legacy-moves.ts).
    */
   doom(uniqueId: UniqueId, partition: string, uid: number, notBefore: number): void {
-    this.filesWanted = true;
+    this.changes.files = true;
     const sql = "INSERT INTO doomed(seq, not_before, pending_seq, uniqueid, partition, uid) VALUES (?,?,?,?,?,?)";
     this.db.run(sql, this.nextDoomedSeq++, notBefore, this.lastPendingSeq, uniqueId, partition, uid);
   }
@@ -657,15 +583,9 @@ export class Tx implements WriterContext {
   flush(): void {
     this.otherShards?.end();
     for (const writer of this.touched) writer.flush();
-    for (const owner of this.dirtyOwners) {
-      this.db.run("UPDATE owner SET modseq=?, uidvalidity=? WHERE id=?", owner.modseq, owner.uidValidity, owner.id);
-    }
-    this.dirtyOwners.clear();
+    this.owners.flush();
     this.touched.clear();
-    if (this.sliceNotes.length > 0) {
-      this.notes.push(...this.sliceNotes);
-      this.sliceNotes = [];
-    }
+    this.changes.sliceDone();
     while (this.writers.size > KEPT_WRITERS) {
       const [mbox] = this.writers.keys();
       if (this.locked.has(mbox!)) break;
@@ -682,9 +602,8 @@ export class Tx implements WriterContext {
       this.writers.delete(writer.header.mbox);
     }
     this.touched.clear();
-    this.sliceNotes = [];
-    this.dirtyOwners.clear();
-    this.owners.clear();
+    this.changes.sliceFailed();
+    this.owners.forget();
     this.quotaRoots.clear();
     this.namesOfMbox.clear();
     if (this.frozenTouched) this.loadFrozen();
@@ -698,9 +617,7 @@ export class Tx implements WriterContext {
     this.writers.clear();
     this.locked.clear();
     this.loadFrozen();
-    this.changedBoxes.clear();
-    this.listChanged = false;
-    this.notes = [];
+    this.changes.groupFailed();
   }
 
   /** Drops what memory holds of a mailbox; the next use reads its stored header. */
@@ -713,10 +630,7 @@ export class Tx implements WriterContext {
   }
 
   changed(header: MailboxHeader, uid?: number): void {
-    const change = this.noteChange(header.mbox, header.uniqueId);
-    if (uid === undefined) return;
-    if (uid < change.firstUid) change.firstUid = uid;
-    if (uid > change.lastUid) change.lastUid = uid;
+    this.changes.mailbox(header.mbox, header.uniqueId, uid);
   }
 
   /** Closes what was opened of other shards; the database is its owner's. */
@@ -727,32 +641,14 @@ export class Tx implements WriterContext {
   }
 
   /** What to tell the workers after the commit. */
-  takeChanges(): { mailboxes: MailboxChange[]; list: boolean; files: boolean; notes: unknown[] } {
+  takeChanges(): Changes {
     this.guard?.leave();
-    const { listChanged: list, filesWanted: files, notes } = this;
-    const changes = { mailboxes: [...this.changedBoxes.values()], list, files, notes };
-    this.filesWanted = false;
-    if (this.notes.length > 0) this.notes = [];
-    for (const change of changes.mailboxes) {
-      change.modseq = this.writers.get(change.mbox)?.header.highestModseq ?? change.modseq;
-    }
-    if (changes.mailboxes.length > 0) this.changedBoxes = new Map();
-    this.listChanged = false;
     this.frozenTouched = false;
-    return changes;
-  }
-
-  private noteChange(mbox: number, uniqueId: UniqueId): MailboxChange {
-    let change = this.changedBoxes.get(mbox);
-    if (!change) {
-      change = { mbox, uniqueId, modseq: 0, firstUid: Number.MAX_SAFE_INTEGER, lastUid: 0 };
-      this.changedBoxes.set(mbox, change);
-    }
-    return change;
+    return this.changes.take((mbox) => this.writers.get(mbox)?.header.highestModseq);
   }
 
   private listTouched(): void {
-    this.listChanged = true;
+    this.changes.list = true;
     this.quotaRoots.clear();
   }
 
