@@ -307,6 +307,8 @@ export class Connection extends TimerNode {
 
   handshakeDone(secure: TLSSocket): void {
     if (this.#closed) return;
+    // A second handshake inside TLS 1.2, which node allows: it costs much, and would begin the session over again.
+    if (!this.#securing) return this.destroy();
     this.tls = describeTls(secure);
     const { rejectUnauthorized } = this.host.tlsOptions() ?? {};
     if (this.tls.verifyError !== undefined && (rejectUnauthorized || this.tls.hasClientCertificate)) {

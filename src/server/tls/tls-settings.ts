@@ -62,6 +62,8 @@ export function tlsSettings(config: Config): TlsSettings | undefined {
     minVersion: on[0]!.version,
     maxVersion: on.at(-1)!.version,
     secureOptions:
+      // A client may ask for handshakes without end, each of which costs the server more than the client.
+      constants.SSL_OP_NO_RENEGOTIATION |
       versions.filter((entry) => !on.includes(entry)).reduce((bits, { off }) => bits | off, 0) |
       (sessionTimeout === 0 ? constants.SSL_OP_NO_TICKET : 0),
     ciphers: named.some((name) => name.startsWith("TLS_")) ? named.join(":") : `${tls13Ciphers}:${named.join(":")}`,

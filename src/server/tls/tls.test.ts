@@ -107,6 +107,20 @@ test("STARTTLS, then octets inside TLS", async () => {
   assert.equal(connections[0]!.channelBinding("tls-unique"), undefined);
 });
 
+test("a second handshake inside TLS ends the connection", async () => {
+  const { port, connections } = start("");
+  const { socket } = await startTls(port, { maxVersion: "TLSv1.2" });
+  socket.write("once\r\n");
+  assert.equal(await line(socket), "once");
+  const closed = once(connections[0]!.stream, "close");
+  let text = "";
+  socket.on("data", (octets: Buffer) => (text += octets.toString()));
+  socket.on("error", () => {});
+  socket.renegotiate({ rejectUnauthorized: false }, () => socket.end("twice\r\n"));
+  await closed;
+  assert.equal(text, "");
+});
+
 test("octets sent ahead of STARTTLS's answer end the connection", async () => {
   const { port, lines } = start("");
   const socket = connectPlain(port, "127.0.0.1");
