@@ -9,6 +9,7 @@ import { silentLog } from "../../base/log.ts";
 import {
   type Answer,
   appendMessage,
+  copyMessage,
   databasePath,
   type ListEntry,
   mailboxDirectory,
@@ -16,7 +17,9 @@ import {
   MessageReader,
   StoreReader,
   StoreWriter,
+  type Tx,
 } from "../../store/index.ts";
+import { FileWork } from "../../store/writer/file-work.ts";
 import { MailError } from "../errors.ts";
 import { mailboxIntents, mailboxVerbFunctions } from "./index.ts";
 import { callerOf, name, testRules } from "./site.fixture.ts";
@@ -30,6 +33,8 @@ function openStore(context: TestContext): {
   entry(box: string): ListEntry | undefined;
   directory(entry: ListEntry): string;
   read(box: string, uid: number): Promise<string>;
+  /** Work on the files beside the writer, as its thread does it. */
+  files(): FileWork;
 } {
   const directory = mkdtempSync(join(tmpdir(), "ops-"));
   const partitions = new Map(["default", "second"].map((partition) => [partition, join(directory, partition)]));
@@ -50,6 +55,17 @@ function openStore(context: TestContext): {
       content,
     };
     return appendMessage(tx, tx.entry(name(box)) as MessageBox, message, noFlags);
+  });
+  const boxOf = (tx: Tx, box: string): MessageBox => tx.entry(name(box)) as MessageBox;
+  verbs.set("copy", (tx, args) => {
+    const { from, to } = args as { from: string; to: string };
+    const [source, target] = [boxOf(tx, from), boxOf(tx, to)];
+    const cold = tx.mailbox(source.mbox).coldRow(1)!;
+    copyMessage(tx, source, cold, target, tx.mailbox(target.mbox).header.lastUid + 1, noFlags);
+  });
+  verbs.set("doom", (tx, args) => {
+    const { uniqueId, partition } = boxOf(tx, (args as { box: string }).box);
+    tx.doom(uniqueId, partition, 1, tx.now);
   });
   const writer = StoreWriter.open({
     directory: join(directory, "store"),
@@ -92,6 +108,11 @@ function openStore(context: TestContext): {
       const { sizeOctets } = reader.view((snapshot) => snapshot.coldRow(mbox, uid))!;
       return (await messages.read({ mbox, uid, uniqueId, partition, sizeOctets })).toString();
     },
+    files() {
+      const work = new FileWork(reader.db, partitions, silentLog);
+      context.after(() => work.close());
+      return work;
+    },
   };
 }
 
@@ -118,6 +139,65 @@ test("files follow a mailbox to another partition, whether they were on disk yet
   await store.ask("alice", "append", { box: "user.alice.p", text: "three" });
   await store.settle();
   assert.equal(await store.read("user.alice.p", 3), "three");
+});
+
+test("a copy whose own file is made in this moment moves with its mailbox, though its source goes", async (context) => {
+  const store = openStore(context);
+  await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
+  await store.ask("alice", "mailboxes.create", { name: "user.alice.p" });
+  await store.ask("alice", "append", { box: "user.alice", text: "one" });
+  await store.settle();
+  const files = store.files();
+  const now = (): number => Math.ceil(Date.now() / 1000) + 1;
+  await store.ask("alice", "copy", { from: "user.alice", to: "user.alice.p" });
+  await store.ask("alice", "doom", { box: "user.alice" });
+  const source = join(store.directory(store.entry("user.alice")!), "1.");
+  // The copy is durable, which the writer has not heard yet, and the source goes.
+  while (files.step(now())) files.sync();
+  assert.ok(!existsSync(source));
+  await store.ask("cyrus", "mailboxes.rename", { from: "user.alice.p", to: "user.alice.p", partition: "second" });
+  assert.equal(await store.read("user.alice.p", 1), "one");
+  while (files.step(now())) files.sync();
+  assert.equal(await store.read("user.alice.p", 1), "one");
+  await store.settle();
+  assert.equal(await store.read("user.alice.p", 1), "one");
+});
+
+test("a mailbox that goes to another partition and back before anything is on disk", async (context) => {
+  const store = openStore(context);
+  await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
+  await store.ask("alice", "append", { box: "user.alice", text: "one" });
+  for (const partition of ["second", "default", "second", "default"]) {
+    await store.ask("cyrus", "mailboxes.rename", { from: "user.alice", to: "user.alice", partition });
+    assert.equal(await store.read("user.alice", 1), "one");
+  }
+  await store.settle();
+  assert.equal(await store.read("user.alice", 1), "one");
+});
+
+test("what a mailbox has left in a partition is replaced only when what is made of it is durable", async (context) => {
+  const store = openStore(context);
+  await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
+  await store.ask("alice", "append", { box: "user.alice", text: "one" });
+  await store.settle();
+  const place = join(store.directory(store.entry("user.alice")!), "1.");
+  for (const partition of ["second", "default"])
+    await store.ask("cyrus", "mailboxes.rename", { from: "user.alice", to: "user.alice", partition });
+  const files = store.files();
+  const done: string[] = [];
+  const { blobs } = files;
+  const [link, sync] = [blobs.link.bind(blobs), blobs.sync.bind(blobs)];
+  blobs.link = (from, blob) => {
+    done.push(`${blob.place} made${existsSync(place) ? "" : " of nothing"}`);
+    link(from, blob);
+  };
+  blobs.sync = () => {
+    done.push("synced");
+    sync();
+  };
+  files.step(Math.floor(Date.now() / 1000));
+  assert.deepEqual(done, ["second made", "synced", "default made"]);
+  assert.equal(await store.read("user.alice", 1), "one");
 });
 
 test("a mailbox deleted at once leaves no files", async (context) => {

@@ -12,9 +12,7 @@ import {
   HOT_SPAN,
   HotBlock,
   leaveLegacyDirectory,
-  type Tx,
 } from "../../store/index.ts";
-import type { PendingSource } from "../../store/pending.ts";
 import { blockId } from "../../store/keys.ts";
 import { auditLine } from "./audit.ts";
 import type { LocalEntry, Sliced, VerbContext } from "./verb.ts";
@@ -78,12 +76,8 @@ function callForFile({ tx }: VerbContext, entry: LocalEntry, uid: number, partit
   if (index < 0) return;
   const { guid, sizeOctets, blobPlace } = block.row(index);
   const old = tx.placeOf(entry, blobPlace);
-  const { octets, source } = contentOf(tx, mbox, uid) ?? {
-    octets: undefined,
-    source: {
-      link: { mbox, uniqueId, partition: old, uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 },
-    },
-  };
+  // Also when its own row is pending: files are made in order. What that row names as its source may be gone before it is this one's turn.
+  const link = { mbox, uniqueId, partition: old, uid, cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 0 };
   tx.addPending({
     mbox,
     uid,
@@ -92,30 +86,10 @@ function callForFile({ tx }: VerbContext, entry: LocalEntry, uid: number, partit
     partition: blobPlace === BlobPlace.archive ? archiveRoot(partition) : partition,
     sizeOctets,
     guid,
-    source,
-    octets,
+    source: { link },
+    octets: undefined,
     cache: undefined,
     cacheOffset: 0,
     cacheGeneration: 0,
   });
-}
-
-/** What the newest pending row says of a message whose file may not be there yet. A file that is staged will be in the old place before this one is made. */
-function contentOf(
-  tx: Tx,
-  mbox: number,
-  uid: number,
-): { readonly octets: Uint8Array | undefined; readonly source: PendingSource | undefined } | undefined {
-  const row = tx.db.get(
-    "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
-    mbox,
-    uid,
-  );
-  if (!row) return undefined;
-  if (row[1] === null && row[0] !== null) return { octets: row[0] as Uint8Array, source: undefined };
-  // A row with neither octets nor source only brings a cache record: the file is in its place.
-  const source = JSON.parse(row[1] as string) as PendingSource | null;
-  return source !== null && "link" in source
-    ? { octets: undefined, source: { link: { ...source.link, cacheLength: 0 } } }
-    : undefined;
 }

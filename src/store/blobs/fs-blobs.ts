@@ -93,6 +93,11 @@ export class FsBlobs implements BlobStore {
     });
   }
 
+  /** Whether there is a file, whatever is in it. */
+  has({ place, uniqueId, uid }: BlobPlace): boolean {
+    return existsSync(messagePath(this.directory(place, uniqueId), uid));
+  }
+
   /** Length alone proves nothing after a power cut. */
   holds(blob: BlobName): boolean {
     const path = messagePath(this.directory(blob.place, blob.uniqueId), blob.uid);

@@ -45,6 +45,8 @@ export interface OpenMessage {
 }
 
 const ROUNDS = 3;
+/** Copies of copies that have no file yet, and moves from partition to partition. */
+const MAX_HOPS = 1_000;
 
 /** What the database knows of a message's whereabouts, in one snapshot. */
 interface Whereabouts {
@@ -56,6 +58,11 @@ interface Whereabouts {
   /** Moves of directories by name that may not have been made yet. */
   readonly moves: readonly PendingMove[];
 }
+
+/** A pending row of message `of` that makes its file from another. */
+type Linked = Extract<PendingContent, { readonly link: unknown }> & {
+  readonly of: Pick<MessageLocation, "mbox" | "uid">;
+};
 
 /** The directory of a mailbox's messages. */
 interface Usual {
@@ -206,15 +213,24 @@ export class MessageReader {
     const wanted = { guid: Buffer.from(guid), sizeOctets: message.sizeOctets };
     const own = this.openRight(moves, { ...message, place }, wanted);
     if (own || !pending || !("link" in pending)) return own;
-    for (let hop = 0, { link } = pending; hop < ROUNDS; hop++) {
+    let content: Linked = { ...pending, of: message };
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const { link } = content;
       const opened = this.openRight(moves, { ...link, place: link.partition }, wanted);
       if (opened) return opened;
-      const content = this.store.view((snapshot) => snapshot.pendingContent(link.mbox, link.uid));
-      if (!content) return undefined;
-      if (!("link" in content)) return this.openPending(message, content);
-      ({ link } = content);
+      const next = this.sourceOf(content);
+      if (!next) return undefined;
+      if (!("link" in next)) return this.openPending(message, next);
+      content = { ...next, of: link };
     }
     return undefined;
+  }
+
+  /** What is known of the file that another is to be made from. */
+  private sourceOf({ link: { mbox, uid }, of, seq }: Linked): PendingContent | undefined {
+    // One that goes from partition to partition is made from itself, as it was called for before.
+    const before = of.mbox === mbox && of.uid === uid ? seq : undefined;
+    return this.store.view((snapshot) => snapshot.pendingContent(mbox, uid, before));
   }
 
   private openRight(
@@ -237,7 +253,8 @@ export class MessageReader {
 
   private openPending(message: MessageLocation, first: PendingContent): OpenMessage | undefined {
     let content = first;
-    for (let hop = 0; hop < ROUNDS; hop++) {
+    let of: Pick<MessageLocation, "mbox" | "uid"> = message;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
       if ("octets" in content) return { fd: undefined, octets: content.octets };
       if ("staged" in content) {
         const fd = openIfThere(stagePath(this.root(content.root ?? message.partition), content.staged));
@@ -246,9 +263,10 @@ export class MessageReader {
       const { link } = content;
       const fd = openIfThere(this.path(link.partition, link));
       if (fd !== undefined) return this.confirmLink(message, link.partition, { fd, octets: undefined });
-      const next = this.store.view((snapshot) => snapshot.pendingContent(link.mbox, link.uid));
+      const next = this.sourceOf({ ...content, of });
       if (!next) return undefined;
       content = next;
+      of = link;
     }
     return undefined;
   }

@@ -128,8 +128,8 @@ export class ShardedSnapshot implements Snapshot {
     return this.ofMbox(mbox).coldBlocks(mbox, range, limit);
   }
 
-  pendingContent(mbox: number, uid: number): PendingContent | undefined {
-    return this.ofMbox(mbox).pendingContent(mbox, uid);
+  pendingContent(mbox: number, uid: number, before?: number): PendingContent | undefined {
+    return this.ofMbox(mbox).pendingContent(mbox, uid, before);
   }
 
   pendingMoves(mbox: number): PendingMove[] {

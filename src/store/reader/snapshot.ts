@@ -169,16 +169,21 @@ export class ShardSnapshot {
     return rows.map(([stored]) => ColdBlock.decode(stored as Uint8Array));
   }
 
-  /** Octets of a message whose file may not be there yet: the octets themselves, or the message or staged file they are in. */
-  pendingContent(mbox: number, uid: number): PendingContent | undefined {
+  /**
+   * Octets of a message whose file may not be there yet: the octets themselves, or the message or staged file they are in.
+   * @param before only what was called for before the row of that number
+   */
+  pendingContent(mbox: number, uid: number, before = Number.MAX_SAFE_INTEGER): PendingContent | undefined {
     const row = this.db.get(
-      "SELECT octets, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? ORDER BY seq DESC LIMIT 1",
+      "SELECT octets, source, seq FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? AND seq<? ORDER BY seq DESC LIMIT 1",
       mbox,
       uid,
+      before,
     );
     if (!row) return undefined;
-    if (row[1] !== null) return JSON.parse(row[1] as string) as PendingSource;
-    return row[0] === null ? undefined : { octets: row[0] as Uint8Array };
+    const seq = row[2] as number;
+    if (row[1] !== null) return { seq, ...(JSON.parse(row[1] as string) as PendingSource) };
+    return row[0] === null ? undefined : { seq, octets: row[0] as Uint8Array };
   }
 
   /** Moves of directories by name (blobs/places.ts) that the mailbox's shard has called for and that may not be durable yet, in order. */
@@ -232,8 +237,8 @@ export interface PendingMove {
   readonly to: string;
 }
 
-/** Octets, or where they are. */
-export type PendingContent = { readonly octets: Uint8Array } | PendingSource;
+/** Octets, or where they are; `seq`: number of the pending row that says so. */
+export type PendingContent = { readonly seq: number } & ({ readonly octets: Uint8Array } | PendingSource);
 
 /** Adds the runs of set bits of a 48-bit number, as uids from `first` on, up to `lastUid`. */
 function addBits(builder: UidMapBuilder, first: number, bits: number, lastUid: number): void {

@@ -84,6 +84,9 @@ export class FileWork {
   private readonly hashing: LegacyHashing | undefined;
   private writtenSeq = 0;
   private syncedSeq = 0;
+  /** The row whose file was made last, and the one up to which they are known to be durable. */
+  private placedSeq = 0;
+  private durableSeq = 0;
   /** Moves that are made, or being made, and whose rows are not gone yet. */
   private moving: MoveBatch | undefined;
   private blocked = false;
@@ -155,10 +158,21 @@ export class FileWork {
    * @throws NativeError when the filesystem lost writes: everything since the last success will be written again
    */
   sync(): Finished {
+    this.syncBlobs();
+    this.syncedSeq = this.writtenSeq;
+    this.written = 0;
+    const { doomed, headers } = this;
+    this.doomed = [];
+    this.headers = [];
+    return { pendingSeq: this.syncedSeq, doomed, headers };
+  }
+
+  private syncBlobs(): void {
     try {
       this.blobs.sync();
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
+      this.placedSeq = this.syncedSeq;
       this.written = 0;
       this.moving = undefined;
       // Everything is done again, also what only removed names.
@@ -168,12 +182,7 @@ export class FileWork {
       this.doomedDone.clear();
       throw error;
     }
-    this.syncedSeq = this.writtenSeq;
-    this.written = 0;
-    const { doomed, headers } = this;
-    this.doomed = [];
-    this.headers = [];
-    return { pendingSeq: this.syncedSeq, doomed, headers };
+    this.durableSeq = this.placedSeq;
   }
 
   /** Removes staged files last written before `before` (epoch milliseconds) that nobody will ask for any more. */
@@ -206,6 +215,7 @@ export class FileWork {
     }
     try {
       this.writeFile(pending);
+      this.placedSeq = pending.seq;
       return true;
     } catch (error) {
       if (!(error instanceof BlobMissing)) throw error;
@@ -242,8 +252,20 @@ export class FileWork {
     else if (source && "link" in source) {
       const { partition: place, uniqueId, uid } = source.link;
       if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blob);
-      else this.blobs.link({ place, uniqueId, uid }, blob);
+      else {
+        if (uid === blob.uid && uniqueId === blob.uniqueId && this.blobs.has(blob)) this.settleSource(pending);
+        this.blobs.link({ place, uniqueId, uid }, blob);
+      }
     }
+  }
+
+  /**
+   * A mailbox comes back to a partition: the file that is still there may be the only durable one, of which the one that it is made from now was made.
+   */
+  private settleSource({ mbox, uid, seq }: PendingRow): void {
+    const sql = "SELECT max(seq) FROM pending WHERE mbox=? AND uid=? AND seq<?";
+    const earlier = this.db.get(sql, mbox, uid, seq)![0] as number | null;
+    if (earlier !== null && earlier > this.durableSeq) this.syncBlobs();
   }
 
   private writeCache(pending: PendingRow): void {
