@@ -13,41 +13,74 @@ import {
   type Patterns,
 } from "./list-request.ts";
 
-export interface ListContext {
-  readonly snapshot: Snapshot;
+export interface SubscribedRequest {
   readonly space: Namespace;
   readonly access: Access;
   readonly request: ListRequest;
   readonly patterns: Patterns;
 }
 
+interface ListContext extends SubscribedRequest {
+  readonly snapshot: Snapshot;
+}
+
 /** Children looked at to find a visible one; a name with more invisible ones before it is said to have none. */
 const CHILDREN_LOOKED_AT = 200;
+/** Most often the first child is visible. */
+const FIRST_CHILDREN = 4;
 
-export function listSubscribed(context: ListContext): Map<NameGroup, ListItem[]> {
-  const { snapshot, space, access, request, patterns } = context;
-  const { userId } = access.caller;
-  const names = userId === undefined ? [] : snapshot.subscriptions(userId);
-  const groups = new Map<NameGroup, Map<string, ListItem>>(groupOrder.map((group) => [group, new Map()]));
-  for (const [at, name] of names.entries()) {
+/** The subscriptions as they were at the beginning, a limited number a step. */
+export class SubscribedLister {
+  /** What was found so far, by the name that is shown. */
+  readonly groups: ReadonlyMap<NameGroup, Map<string, ListItem>> = new Map(
+    groupOrder.map((group) => [group, new Map()]),
+  );
+  private readonly wanted: SubscribedRequest;
+  private readonly names: readonly MboxName[];
+  private at = 0;
+
+  constructor(wanted: SubscribedRequest, snapshot: Snapshot) {
+    const { userId } = wanted.access.caller;
+    this.wanted = wanted;
+    this.names = userId === undefined ? [] : snapshot.subscriptions(userId);
+  }
+
+  /**
+   * Goes on.
+   * @param entries of the mailbox list that the step may cost
+   * @returns true when all have been seen
+   */
+  step(snapshot: Snapshot, entries: number): boolean {
+    const context: ListContext = { ...this.wanted, snapshot };
+    for (let budget = entries; this.at < this.names.length; this.at++) {
+      if (budget <= 0) return false;
+      budget -= context.patterns.weight + this.see(context, this.names[this.at]!);
+    }
+    return true;
+  }
+
+  /** @returns entries read beside the name's own */
+  private see(context: ListContext, name: MboxName): number {
+    const { space, access, request, patterns } = context;
     const group = space.groupOf(name);
     const external = space.toExternal(name);
-    if (group === undefined || external === undefined || request.hidden?.has(group)) continue;
-    const items = groups.get(group)!;
+    if (group === undefined || external === undefined || request.hidden?.has(group)) return 0;
+    const items = this.groups.get(group)!;
     const isInbox = isInboxPart(external, group, space);
     const found = visibleEntry(context, name);
-    if (request.lsub && found === undefined && !request.lsubMissing) continue;
-    if (request.selectSpecialUse && (found === undefined || specialUse(access, found.entry) === "")) continue;
+    if (request.lsub && found === undefined && !request.lsubMissing) return 0;
+    if (request.selectSpecialUse && (found === undefined || specialUse(access, found.entry) === "")) return 0;
     const isMatch = patterns.matches(external, isInbox);
     if ((!isMatch || patterns.wantsLevels) && (request.lsub || request.recursiveMatch)) {
       for (const parent of patterns.parents(external, isInbox)) addParent(context, items, parent);
     }
-    if (isMatch) {
-      const hasChildren = request.lsub ? hasSubscribedChild(space, names, at) : hasVisibleChild(context, name);
-      items.set(external, itemOf(context, external, found, hasChildren));
-    }
+    if (!isMatch) return 0;
+    const { isThere, read } = request.lsub
+      ? { isThere: hasSubscribedChild(space, this.names, this.at), read: 0 }
+      : visibleChild(context, name);
+    items.set(external, itemOf(context, external, found, isThere));
+    return read;
   }
-  return new Map([...groups].map(([group, items]) => [group, [...items.values()]]));
 }
 
 interface Found {
@@ -122,11 +155,19 @@ function hasSubscribedChild(space: Namespace, names: readonly MboxName[], at: nu
   return next !== undefined && isBelow(next, name);
 }
 
-function hasVisibleChild(context: ListContext, name: MboxName): boolean {
-  const { snapshot, space, access } = context;
+/** Whether there is a child that the caller may look up, and how many entries it took to find out. */
+function visibleChild(
+  { snapshot, space, access }: ListContext,
+  name: MboxName,
+): { readonly isThere: boolean; readonly read: number } {
   const { from, to } = childRange(keyOf(topOfChildren(space, name)));
+  const isVisible = (entry: ListEntry): boolean =>
+    isListed(entry) && (access.rights(entry.name, entry.acl) & Right.lookup) !== 0;
+  const first = snapshot.entries(from, to, FIRST_CHILDREN);
+  if (first.some(isVisible)) return { isThere: true, read: first.length };
+  if (first.length < FIRST_CHILDREN) return { isThere: false, read: first.length };
   const children = snapshot.entries(from, to, CHILDREN_LOOKED_AT);
-  return children.some((entry) => isListed(entry) && (access.rights(entry.name, entry.acl) & Right.lookup) !== 0);
+  return { isThere: children.some(isVisible), read: children.length };
 }
 
 function specialUse(access: Access, entry: ListEntry): string {

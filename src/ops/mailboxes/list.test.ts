@@ -402,3 +402,27 @@ describe("reading about one mailbox", () => {
     });
   });
 });
+
+test("a step is the shorter, the more a pattern costs", () => {
+  using site = new Site({}, shards);
+  create(site, "cyrus", "user.alice");
+  const boxes = Array.from({ length: 30 }, (_, n) => `user.alice.${n + 10}`);
+  create(site, "alice", ...boxes);
+  for (const box of boxes) site.ask("alice", mailboxVerbs.subscribe, { name: name(box) });
+  const steps = (more: Partial<ListRequest>): { steps: number; names: readonly string[] } => {
+    const request = { reference: "", patterns: ["INBOX/%"], ...more };
+    const lister = new MailboxLister(site.namespace("alice"), site.access("alice"), request);
+    let count = 1;
+    while (!site.reader.view((snapshot) => lister.step(snapshot))) count++;
+    return { steps: count, names: lister.items.map((item) => item.name) };
+  };
+  const heavy = [...Array.from({ length: 99 }, () => `*${"a*/*".repeat(200)}b%`), "INBOX/%"];
+  for (const subscribed of [false, true]) {
+    const light = steps({ selectSubscribed: subscribed });
+    assert.equal(light.steps, 1);
+    assert.equal(light.names.length, 30);
+    const slow = steps({ selectSubscribed: subscribed, patterns: heavy });
+    assert.deepEqual(slow.names, light.names);
+    assert.ok(slow.steps > 15, `${slow.steps} steps`);
+  }
+});
