@@ -443,6 +443,19 @@ test("saslauthd: request octets, answers, silence", async () => {
   assert.equal(text(result), "unavailable: generic failure");
 });
 
+test("while user_deny.db cannot be read nobody but administrators logs in", async () => {
+  const path = join(directory, "deny-as-directory");
+  mkdirSync(path);
+  const { authenticator, connection, lines } = bench(`allowplaintext: yes\nadmins: cyrus\nuserdeny_db_path: ${path}`);
+  const login = async (authcid: string): Promise<string> =>
+    text(
+      await authenticator.password({ authcid, password: "secret", mechanism: "plaintext", connection: connection() }),
+    );
+  assert.equal(await login("alice"), "unavailable: generic failure");
+  assert.equal(await login("cyrus"), "cyrus");
+  assert.match(lines.join("\n"), /IOERROR: EISDIR[^]*user_deny\.db cannot be read/);
+});
+
 test("user_deny.db: escapes and wildmats", () => {
   const line = Buffer.from("dave\t2\xff\x89imap,imaps\xff\x89You are blocked\n", "latin1");
   assert.deepEqual(formatUserDeny("dave", { services: "imap,imaps", message: "You are blocked" }), line);

@@ -203,6 +203,9 @@ export class Authenticator implements ExchangeHost {
     if (this.options.requiresAdmin === true && (isOther || !admin.isAdmin)) {
       return this.#failed(login, started, "credentials", "not an admin");
     }
+    if (!admin.isAdmin && !this.files.denialsKnown) {
+      return this.#failed(login, started, "unavailable", "user_deny.db cannot be read");
+    }
     if (!admin.isAdmin && this.files.denial(userid) !== undefined) {
       log.err(`user '${userid}' denied access to service '${service}'`);
       return this.#failed(login, started, "denied", `user '${userid}' is denied access to service '${service}'`);

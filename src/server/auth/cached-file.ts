@@ -3,7 +3,10 @@ import { readFileSync, statSync } from "node:fs";
 /** How long a file is trusted to be unchanged without looking. */
 const recheckMs = 1_000;
 
-/** A small operator's file, parsed again when it has changed; a look costs one stat a second at most. */
+/**
+ * A small operator's file, parsed again when it has changed; a look costs one stat a second at most. While it cannot be read
+ * (a process without free descriptors is enough) what it said last still holds, and each look tries again.
+ */
 export class CachedFile<T> {
   readonly #path: string;
   readonly #parse: (octets: Buffer) => T;
@@ -13,9 +16,12 @@ export class CachedFile<T> {
   readonly #now: () => number;
   #value: T;
   #stamp = "";
+  /** What is wrong with the file, when it was said. */
+  #complaint = "";
+  #wasRead = false;
   #checkedMs = Number.NEGATIVE_INFINITY;
 
-  /** @param options.absent the value while there is no file, or one that cannot be read (`onError` is told) */
+  /** @param options.absent the value while there is no file, or one that could not be read yet (`onError` is told, once) */
   constructor(options: {
     path: string;
     parse: (octets: Buffer) => T;
@@ -40,15 +46,27 @@ export class CachedFile<T> {
     try {
       const stat = statSync(this.#path, { throwIfNoEntry: false });
       const stamp = stat === undefined ? "" : `${stat.ino}/${stat.mtimeMs}/${stat.size}`;
-      if (stamp === this.#stamp) return this.#value;
+      if (stamp !== this.#stamp || !this.#wasRead) this.#value = this.#read(stat?.size);
       this.#stamp = stamp;
-      this.#value = this.#absent;
-      if (stat === undefined) return this.#value;
-      if (stat.size > this.#limitOctets) throw new Error(`${this.#path} is too large`);
-      this.#value = this.#parse(readFileSync(this.#path));
+      this.#wasRead = true;
+      this.#complaint = "";
     } catch (error) {
-      this.#onError(error as Error);
+      const { message } = error as Error;
+      if (message !== this.#complaint) this.#onError(error as Error);
+      this.#complaint = message;
     }
     return this.#value;
+  }
+
+  /** False when the file is there and has not been read once: nobody knows what it says. */
+  get isKnown(): boolean {
+    this.get();
+    return this.#wasRead;
+  }
+
+  #read(sizeOctets: number | undefined): T {
+    if (sizeOctets === undefined) return this.#absent;
+    if (sizeOctets > this.#limitOctets) throw new Error(`${this.#path} is too large`);
+    return this.#parse(readFileSync(this.#path));
   }
 }

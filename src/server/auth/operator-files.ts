@@ -48,6 +48,11 @@ export class OperatorFiles {
     return this.#motd.get()?.replace(/^\[+/, "");
   }
 
+  /** False while user_deny.db cannot be read and never was: it may name anybody. */
+  get denialsKnown(): boolean {
+    return this.#deny.isKnown;
+  }
+
   /** The message for a user who may not use this service; undefined for all others. */
   denial(userid: string): string | undefined {
     const entry = this.#deny.get().get(userid);
