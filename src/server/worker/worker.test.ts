@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import { after, test } from "node:test";
 import { type Log, silentLog } from "../../base/log.ts";
 import { localAddress, openListener } from "../../base/native/index.ts";
@@ -267,6 +268,21 @@ test("one more connection without login ends the oldest, not the newcomer", asyn
   await clients[1]!.closed();
   assert.equal(clients[0]!.ended, false, "logged in ones do not count");
   assert.equal(worker.size, 4);
+});
+
+test("a TCP client whose address cannot be told any more gets no session; one on a Unix socket has none", () => {
+  const sessions: Connection[] = [];
+  const { worker } = start({
+    createSession(connection) {
+      sessions.push(connection);
+      return { octets: () => undefined };
+    },
+  });
+  const reset = Object.assign(new PassThrough(), { localAddress: "192.0.2.1", localPort: 143 });
+  worker.accept(reset);
+  assert.deepEqual([reset.destroyed, sessions.length, worker.size], [true, 0, 0]);
+  worker.accept(new PassThrough());
+  assert.deepEqual([sessions.length, sessions[0]!.peer], [1, "[local]"]);
 });
 
 test("who does not log in in time, or is idle for too long afterwards, is told so", async () => {

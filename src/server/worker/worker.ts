@@ -143,6 +143,12 @@ export class Worker implements ConnectionHost {
   accept(stream: Duplex): void {
     const socket = stream as Partial<Socket> & Duplex;
     const address = canonicalAddress(socket.remoteAddress);
+    if (address === "" && socket.localAddress !== undefined) {
+      // A TCP client that has reset the connection: what it sent could still be read, and nobody knows any more who it was.
+      this.#status?.accepted();
+      stream.on("error", () => undefined).destroy();
+      return;
+    }
     const connection = new Connection(this, this.#nextNumber++, stream, address, socket.remotePort ?? 0);
     connection.localAddress = canonicalAddress(socket.localAddress);
     connection.localPort = socket.localPort ?? 0;
