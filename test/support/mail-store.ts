@@ -40,7 +40,7 @@ servername: mail.example.com
 admins: cyrus
 ${imapdConf.includes("allowplaintext:") ? "" : "allowplaintext: yes"}
 sasl_pwcheck_method: alwaystrue
-failedloginpause: 0
+${imapdConf.includes("failedloginpause:") ? "" : "failedloginpause: 0"}
 ${shardLines(imapdConf)}
 `;
   const config = parseImapdConf(text, { file: "imapd.conf" });

@@ -13,7 +13,7 @@ import { type CallerMail, MailError, refuse } from "../../ops/index.ts";
 import { Namespace } from "../../ops/names/index.ts";
 import type { Identity } from "../../server/auth/index.ts";
 import type { Connection, Session, ShutdownReason } from "../../server/connection/index.ts";
-import { preLoginCommands } from "../../server/limits/limits.ts";
+import { preLoginAheadOctets, preLoginCommands } from "../../server/limits/limits.ts";
 import type { Snapshot } from "../../store/index.ts";
 import type { AppendInput } from "./append/append-input.ts";
 import { refusalAnswer } from "./answers.ts";
@@ -187,7 +187,8 @@ export class ClientSession implements Session, ImapSession {
     this.reader.push(octets);
     if (this.#line !== undefined) return this.#takeLine();
     if (!this.#working) return this.#work();
-    if (this.reader.bufferedOctets > MAX_AHEAD_OCTETS && !this.#paused) {
+    const mayBeAhead = this.#login === undefined ? preLoginAheadOctets : MAX_AHEAD_OCTETS;
+    if (this.reader.bufferedOctets > mayBeAhead && !this.#paused) {
       this.#paused = true;
       this.connection.pause();
     }

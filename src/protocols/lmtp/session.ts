@@ -22,7 +22,7 @@ import {
 } from "../../ops/delivery/index.ts";
 import type { ExchangeStep, Identity, SaslExchange } from "../../server/auth/index.ts";
 import type { Connection, Session, ShutdownReason } from "../../server/connection/index.ts";
-import { preLoginCommands } from "../../server/limits/limits.ts";
+import { preLoginAheadOctets, preLoginCommands } from "../../server/limits/limits.ts";
 import { type AnswerContext, refusalReply } from "./answers.ts";
 import { MAX_AHEAD_OCTETS, MAX_BAD_COMMANDS, MAX_MESSAGE_OCTETS, MAX_RECIPIENTS } from "./limits.ts";
 import type { LmtpService } from "./service.ts";
@@ -109,7 +109,8 @@ export class LmtpSession implements Session {
   octets(octets: Buffer): void {
     this.#input.push(octets);
     if (!this.#working) return this.#work();
-    if (this.#input.bufferedOctets > MAX_AHEAD_OCTETS && !this.#paused) {
+    const mayBeAhead = this.#mayDeliver ? MAX_AHEAD_OCTETS : preLoginAheadOctets;
+    if (this.#input.bufferedOctets > mayBeAhead && !this.#paused) {
       this.#paused = true;
       this.connection.pause();
     }

@@ -10,6 +10,9 @@ export const preLoginLineOctets = 8_192;
 export const preLoginLiteralOctets = 4_096;
 /** Commands a client may send before it has logged in. */
 export const preLoginCommands = 20;
+/** Octets a client may send ahead before it has logged in, while a command of its waits (for the pause after a failed login, say). */
+export const preLoginAheadOctets = 16_384;
+
 /** Connections of one address that have not logged in. One more ends the oldest of them, so a newcomer can always log in. */
 export const preLoginConnectionsPerAddress = 256;
 /** The same over all addresses of a worker: bounds memory (a TLS connection costs about 50 KiB). */

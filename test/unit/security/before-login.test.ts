@@ -6,6 +6,7 @@ import { connect as tlsConnect } from "node:tls";
 import { after, before, test } from "node:test";
 import { silentLog } from "../../../src/base/log.ts";
 import * as limits from "../../../src/server/limits/limits.ts";
+import { Connection } from "../../../src/server/connection/index.ts";
 import { HostAccess } from "../../../src/server/limits/tcp-wrappers.ts";
 import { makeCertificate } from "../../../src/server/tls/make-certificate.ts";
 import { type ImapServer, startImapServer } from "../../support/imap-server.ts";
@@ -45,6 +46,29 @@ test("the limits before login are those that were promised", () => {
   assert.equal(limits.preLoginCommands, 20);
   assert.equal(limits.tlsHandshakeTimeoutMs, 30_000);
   assert.ok(limits.preLoginConnectionsPerAddress <= 256);
+  assert.equal(limits.preLoginAheadOctets, 16_384);
+});
+
+test("who waits for the answer to a failed login is not read ahead without end", async (context) => {
+  const readAtPause: number[] = [];
+  const pause = Connection.prototype.pause;
+  context.mock.method(Connection.prototype, "pause", function (this: Connection) {
+    readAtPause.push(this.octetsIn);
+    pause.call(this);
+  });
+  const slow = await startMailStore({ imapdConf: "failedloginpause: 1" });
+  const pausing = await startImapServer(slow);
+  context.after(async () => {
+    await pausing.stop();
+    await slow.stop();
+  });
+  const client = await stranger(pausing.port);
+  // A name that is none fails without a password check, and waits all the same.
+  client.send(`a LOGIN b* x\r\n`);
+  client.send("a NOOP\r\n".repeat(100_000));
+  await client.untilClosed();
+  // A chunk of the socket is read whole.
+  assert.ok(readAtPause[0]! <= limits.preLoginAheadOctets + 65_536 + 64, `${readAtPause[0]} octets`);
 });
 
 test("a line of 8 KiB and a literal of 4 KiB are the longest", async () => {
