@@ -2,24 +2,35 @@
 import { spawnSync } from "node:child_process";
 import { extname, join } from "node:path";
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
-import { duplicatesPath, listDuplicates } from "../ops/delivery/index.ts";
-import { startProgram } from "../server/program/start-program.ts";
+import { duplicatesPath } from "../ops/delivery/index.ts";
+import { readDeliveries } from "./support/deliver-db.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
-const usage = "ctl_deliver [-C <altconfig>] -d [-f <dbfile>]";
+const usage = "usage: ctl_deliver [-C <altconfig>] -d [-f <dbfile>]";
 /** What Cyrus's exits with. */
 const USAGE_EXIT = 255;
+const UNREADABLE_EXIT = 1;
 const ID_COLUMNS = 40;
 const MAILBOX_COLUMNS = 20;
 
-function dump(path: string, log: Parameters<typeof listDuplicates>[1]): void {
+function dump(path: string, log: Parameters<typeof readDeliveries>[1]): number {
+  let marks: ReturnType<typeof readDeliveries>;
+  try {
+    marks = readDeliveries(path, log);
+  } catch (error) {
+    const text = `unable to init duplicate delivery database: ${path}: ${error instanceof Error ? error.message : String(error)}`;
+    console.error(`ctl_deliver: ${text}`);
+    log.err(`DBERROR: ${text}`);
+    return UNREADABLE_EXIT;
+  }
   console.log(`it is NOW: ${Math.floor(Date.now() / 1_000)}`);
-  const marks = listDuplicates(path, log);
   for (const { id, recipient, at, uid } of marks) {
     // Ids come from messages: nothing in them may end the line.
     const shown = id.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
     console.log(`id: ${shown.padEnd(ID_COLUMNS)}\tto: ${recipient.padEnd(MAILBOX_COLUMNS)}\tat: ${at}\tuid: ${uid}`);
   }
   console.log(`got ${marks.length} entries`);
+  return 0;
 }
 
 function expire(days: string, configFile: string | undefined): number {
@@ -31,7 +42,7 @@ function expire(days: string, configFile: string | undefined): number {
   return status ?? USAGE_EXIT;
 }
 
-function main(): number {
+function main(start: Start): number {
   let flags: Flags;
   try {
     flags = getopt(process.argv.slice(2), "C:dE:f:");
@@ -46,9 +57,8 @@ function main(): number {
     console.error(usage);
     return USAGE_EXIT;
   }
-  const { config, log } = startProgram("ctl_deliver", flags.last("C"));
-  dump(flags.last("f") ?? duplicatesPath(config), log);
-  return 0;
+  const { config, log } = start(flags.last("C"));
+  return dump(flags.last("f") ?? duplicatesPath(config), log);
 }
 
-process.exitCode = main();
+await runTool("ctl_deliver", main);

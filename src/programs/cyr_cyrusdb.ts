@@ -5,8 +5,9 @@ import type { Log } from "../base/log.ts";
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import type { Config } from "../config/index.ts";
 import { checkStore, copyDatabase, removeStrayRows, type Tools, writeCheckpoint } from "../ops/maintenance/index.ts";
-import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { exitCode } from "../server/program/start-program.ts";
 import { openTools } from "./support/open-tools.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
 const name = "ctl_cyrusdb";
 const usage = `usage: cyr_cyrusdb [-C <altconfig>] -c [-F]
@@ -53,7 +54,7 @@ async function checkpoint(tools: Tools, config: Config, log: Log, isWhole: boole
   return exitCode.ok;
 }
 
-async function main(): Promise<number> {
+async function main(start: Start): Promise<number> {
   let flags: Flags;
   try {
     flags = getopt(process.argv.slice(2), "C:rxcF");
@@ -67,7 +68,7 @@ async function main(): Promise<number> {
     console.error(usage);
     return usageExit;
   }
-  const { config, log } = startProgram(name, flags.last("C"));
+  const { config, log } = start(flags.last("C"));
   if (!existsSync(config.configdirectory)) {
     console.error(`fatal error: configdirectory ${config.configdirectory} does not exist`);
     return exitCode.config;
@@ -77,14 +78,9 @@ async function main(): Promise<number> {
     return given("r")
       ? await recover(tools, config, log, given("x"))
       : await checkpoint(tools, config, log, given("F"));
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    log.err(`IOERROR: ${text}`);
-    console.error(`fatal error: ${text}`);
-    return exitCode.tempFail;
   } finally {
     await tools.close();
   }
 }
 
-process.exitCode = await main();
+await runTool(name, main);

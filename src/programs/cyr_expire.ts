@@ -11,9 +11,10 @@ import {
   removeTombstones,
   type Tools,
 } from "../ops/maintenance/index.ts";
-import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { exitCode } from "../server/program/start-program.ts";
 import { openTools } from "./support/open-tools.ts";
 import { pruneDeliveries } from "./support/prune-deliveries.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
 const name = "expire";
 const usage = `Expire messages and perform related maintenance tasks.
@@ -75,15 +76,24 @@ function parseFlags(): { flags: Flags; seconds: Durations } {
   return { flags, seconds };
 }
 
-/** Of -p and -u. @throws UsageError for what can be no mailbox */
-function topOf(tools: Tools, flags: Flags): MboxName | undefined {
-  const prefix = flags.last("p") ?? flags.words[0];
-  const user = flags.last("u");
-  if (prefix === undefined && user === undefined) return undefined;
-  const top = user === undefined ? tools.internal(prefix!) : tools.inbox(user);
-  if (top === undefined)
-    throw new UsageError(`cyr_expire: "${user ?? prefix}" is no name of a ${user === undefined ? "mailbox" : "user"}`);
-  return top;
+/**
+ * Of -p, -u and the words: the mailboxes that are looked at, with those below each. No name: all.
+ * @throws UsageError for what can be no mailbox
+ */
+function topsOf(tools: Tools, flags: Flags): readonly (MboxName | undefined)[] {
+  const [prefix, user] = [flags.last("p"), flags.last("u")];
+  const tops = new Set<MboxName>();
+  const add = (given: string, top: MboxName | undefined, kind: string): void => {
+    if (top === undefined) throw new UsageError(`cyr_expire: "${given}" is no name of a ${kind}`);
+    tops.add(top);
+  };
+  if (user !== undefined) add(user, tools.inbox(user), "user");
+  for (const word of prefix === undefined ? flags.words : [prefix, ...flags.words]) {
+    add(word, tools.internal(word), "mailbox");
+  }
+  // What lies below another one is looked at with that.
+  const isBelowAnother = (name: MboxName): boolean => [...tops].some((top) => name.startsWith(`${top}.`));
+  return tops.size === 0 ? [undefined] : [...tops].filter((top) => !isBelowAnother(top));
 }
 
 /** Says a line to syslog and, with -v, to stderr, where an empty line follows. */
@@ -97,6 +107,7 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
   };
   let failed = false;
   let stopped = false;
+  const tops = topsOf(tools, flags);
   for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, () => (stopped = true));
   const now = Math.floor(Date.now() / 1000);
   const options: ExpiryOptions = {
@@ -107,7 +118,7 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
     dropFlags: given("t"),
     noExpire: given("x"),
     ignoreAnnotations: given("a"),
-    top: topOf(tools, flags),
+    top: undefined,
     now,
     stop: () => stopped,
     problem: (mailbox, error) => {
@@ -122,14 +133,21 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
     if (given("v")) console.error("archive_enabled is off, nothing to archive");
   }
   if (seconds.A !== undefined || seconds.E !== undefined || seconds.X !== undefined || given("t")) {
-    const counts = await expireMailboxes(tools, options);
+    const counts = { mailboxes: 0, messages: 0, expired: 0, removed: 0, archived: 0, droppedFlags: 0 };
+    for (const top of tops) {
+      const more = await expireMailboxes(tools, { ...options, top });
+      for (const [key, count] of Object.entries(more)) counts[key as keyof typeof counts] += count;
+    }
     const { expired, removed, messages, mailboxes } = counts;
     say(`Expired ${expired} and expunged ${removed} out of ${messages} messages from ${mailboxes} mailboxes`);
     if (counts.archived > 0) say(`Archived ${counts.archived} messages`);
     if (counts.droppedFlags > 0) say(`Expunged ${counts.droppedFlags} user flags`);
   }
-  if (seconds.D !== undefined)
-    say(`Removed ${await removeDeletedMailboxes(tools, seconds.D, options)} deleted mailboxes`);
+  if (seconds.D !== undefined) {
+    let count = 0;
+    for (const top of tops) count += await removeDeletedMailboxes(tools, seconds.D, { ...options, top });
+    say(`Removed ${count} deleted mailboxes`);
+  }
   if (seconds.E !== undefined || seconds.X !== undefined) {
     for (const tombstone of await removeTombstones(tools, now)) {
       log.notice(`Removing stale tombstone for ${tombstone}`);
@@ -140,10 +158,10 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
   return failed ? exitCode.tempFail : exitCode.ok;
 }
 
-async function main(): Promise<number> {
+async function main(start: Start): Promise<number> {
   try {
     const { flags, seconds } = parseFlags();
-    const { config, log } = startProgram(name, flags.last("C"));
+    const { config, log } = start(flags.last("C"));
     const tools = openTools(config, log, name);
     try {
       return await run(tools, flags, seconds, log, config);
@@ -157,4 +175,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+await runTool(name, main);

@@ -56,6 +56,10 @@ function goToBackground(): void {
     env: { ...process.env, [backgroundVariable]: String(masterPid()), PASARGAD_READY_FD: "3" },
   });
   child.stdio[3]!.once("data", () => process.exit(exitCode.ok));
+  child.on("error", (error) => {
+    console.error(`cyr_idled: cannot start in the background: ${error.message}`);
+    process.exit(exitCode.osErr);
+  });
   child.on("exit", (code) => process.exit(code ?? exitCode.software));
 }
 

@@ -1,25 +1,22 @@
 /** cyr_info: the configuration as the server understands it, its faults, open sessions (and their end), the version. */
 import { writeSync } from "node:fs";
 import { runInfo, sessionsToEnd } from "../config/command-info.ts";
-import { startProgram } from "../server/program/start-program.ts";
 import { procDirectory, requestSessionEnd } from "../server/proc/proc-files.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
-function main(): void {
+function main(start: Start): number {
   const argv = process.argv.slice(2);
   const wanted = sessionsToEnd(argv);
-  if (wanted !== undefined) {
-    process.exitCode = endSessions(wanted.names, wanted.configFile);
-    return;
-  }
+  if (wanted !== undefined) return endSessions(start, wanted.names, wanted.configFile);
   const { out, err, exitCode } = runInfo(argv, process.env);
   for (const line of err) console.error(line);
   if (out.length > 0) writeAll(`${out.join("\n")}\n`);
-  process.exitCode = exitCode;
+  return exitCode;
 }
 
 /** @returns exit status: 1 when one of the sessions could not be ended */
-function endSessions(names: readonly string[], configFile: string | undefined): number {
-  const { config, log } = startProgram("cyr_info", configFile);
+function endSessions(start: Start, names: readonly string[], configFile: string | undefined): number {
+  const { config, log } = start(configFile);
   const directory = procDirectory({ procPath: config.proc_path, configDirectory: config.configdirectory });
   let status = 0;
   for (const name of names) {
@@ -47,4 +44,4 @@ function writeAll(text: string): void {
   }
 }
 
-main();
+await runTool("cyr_info", main);

@@ -2,9 +2,10 @@
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import type { MboxName } from "../formats/ids.ts";
 import { correctUse, type QuotaUsed, quotasAsJson, quotaTable, type Tools } from "../ops/maintenance/index.ts";
-import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { exitCode } from "../server/program/start-program.ts";
 import type { QuotaRow } from "../store/index.ts";
 import { openTools } from "./support/open-tools.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
 const usage =
   "usage: quota [-C <alt_config>] [-d <domain>] [-f] [-q] [-n] [-J] [prefix]...\n       quota [-C <alt_config>] [-f] [-q] [-n] [-J] -u [user]...";
@@ -55,7 +56,7 @@ async function fix(tools: Tools, quotas: readonly QuotaRow[], onlyReport: boolea
   return changed;
 }
 
-async function main(): Promise<number> {
+async function main(start: Start): Promise<number> {
   let flags: Flags;
   try {
     flags = getopt(process.argv.slice(2), "C:d:fqnJu");
@@ -69,7 +70,7 @@ async function main(): Promise<number> {
     console.error(usage);
     return exitCode.usage;
   }
-  const { config, log } = startProgram(name, flags.last("C"));
+  const { config, log } = start(flags.last("C"));
   const tools = openTools(config, log, name);
   try {
     const quotas = rootsOf(tools, flags);
@@ -87,4 +88,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+await runTool(name, main);

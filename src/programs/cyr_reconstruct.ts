@@ -12,9 +12,10 @@ import {
   type Tools,
 } from "../ops/maintenance/index.ts";
 import { MailError } from "../ops/index.ts";
-import { exitCode, startProgram } from "../server/program/start-program.ts";
+import { exitCode } from "../server/program/start-program.ts";
 import type { ListEntry } from "../store/index.ts";
 import { openTools } from "./support/open-tools.ts";
+import { runTool, type Start } from "./support/run-tool.ts";
 
 const name = "reconstruct";
 const usage = `usage: cyr_reconstruct [-C <alt_config>] [-p partition] [-ksrfxgGqRUMIoOn] mailbox...
@@ -182,10 +183,10 @@ async function checkQuota({ tools, options, log }: Run, root: MboxName): Promise
   log.notice(`${root} ${text}`);
 }
 
-async function main(): Promise<number> {
+async function main(start: Start): Promise<number> {
   try {
     const flags = parseFlags();
-    const { config, log } = startProgram(name, flags.last("C"));
+    const { config, log } = start(flags.last("C"));
     const tools = openTools(config, log, name);
     try {
       let checkpoint: Checkpoints | undefined;
@@ -209,4 +210,4 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+await runTool(name, main);

@@ -37,6 +37,12 @@ test("a user is created, listed, changed and removed", async () => {
   after(() => lookup.close());
   assert.equal(await passwordMatches(lookup.find("alice")!.sha256!, "secret"), true);
   assert.equal(await passwordMatches(lookup.find("bob@example.net")!.sha1!, "pw"), true);
+  const long = passwd(["-p", "-c", "carol"], `${"x".repeat(1_025)}\n`);
+  assert.deepEqual(
+    [long.status, long.err],
+    [1, "cyr_saslpasswd2: the password is too long, 1024 octets are allowed\n"],
+  );
+  assert.equal(lookup.find("carol"), undefined);
   assert.equal(passwd(["-d", "alice"]).status, 0);
   assert.equal(passwd(["-d", "alice"]).status, 1);
   assert.equal(passwd([]).status, 64);

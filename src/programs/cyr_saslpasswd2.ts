@@ -50,6 +50,9 @@ async function main(): Promise<void> {
     const password = has("p") ? readLine() : await askTwice();
     if (password === undefined) return fail(1, "cyr_saslpasswd2: passwords do not match; aborting");
     if (password === "") return fail(1, "cyr_saslpasswd2: no password given");
+    if (Buffer.byteLength(password) > maxPasswordOctets) {
+      return fail(1, `cyr_saslpasswd2: the password is too long, ${maxPasswordOctets} octets are allowed`);
+    }
     users.setPassword(user, password);
   } finally {
     users.close();
@@ -77,7 +80,7 @@ function list(users: UserDatabase, serverName: string): void {
   for (const { name, realm } of users.list()) console.log(`${name}@${realm === "" ? serverName : realm}: userPassword`);
 }
 
-/** Standard input up to the first line feed, or its end. */
+/** Standard input up to the first line feed, or its end; of a line that is too long more than is allowed. */
 function readLine(): string {
   const octets = Buffer.alloc(maxPasswordOctets + 1);
   let length = 0;
