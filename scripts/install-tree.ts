@@ -28,6 +28,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { bundlePrograms } from "./install/bundle.ts";
 import { launcher } from "./install/launcher.ts";
 import { legacyName, type Place, placesOf } from "./install/names.ts";
+import { warmArguments } from "./install/warm.ts";
 
 const root = resolve(import.meta.dirname, "..");
 /** Of one program that is started so that its compiled form can be kept. */
@@ -65,8 +66,11 @@ function copyKoffi(directory: string): void {
 
 function link(directory: string, name: string, target: string): void {
   const path = join(directory, name);
-  rmSync(path, { force: true });
-  symlinkSync(relative(directory, target), path);
+  // A program that is being called meanwhile is always there.
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  symlinkSync(relative(directory, target), fresh);
+  renameSync(fresh, path);
 }
 
 function copyDocuments(prefix: string): void {
@@ -88,12 +92,12 @@ function copyDocuments(prefix: string): void {
   }
 }
 
-/** Starts each program once with a flag it does not have: what Node compiles then is read back at each later start. */
+/** Starts each program once, for nothing: what Node compiles then is read back at each later start. */
 function warm(directory: string, names: Iterable<string>): void {
   const cache = join(directory, "compile-cache");
   mkdirSync(cache, { recursive: true, mode: 0o755 });
   for (const name of names) {
-    const args = ["--disable-warning=ExperimentalWarning", join(directory, `${name}.mjs`), "-Z"];
+    const args = ["--disable-warning=ExperimentalWarning", join(directory, `${name}.mjs`), ...warmArguments(name)];
     const { error } = spawnSync(join(directory, "node"), args, {
       cwd: "/",
       stdio: "ignore",
@@ -137,7 +141,7 @@ async function install(prefix: string, withLegacyNames: boolean): Promise<void> 
     }
   }
   link(places.sbin, "cyrus", target("sbin"));
-  // A tree that is in use changes in one moment; programs that run keep what they have open.
+  // Between two renames a tree in use is not there: a start in that moment fails. Programs that run keep what they have open.
   const old = `${libexec}.old`;
   rmSync(old, { recursive: true, force: true });
   if (existsSync(libexec)) renameSync(libexec, old);

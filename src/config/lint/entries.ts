@@ -50,6 +50,7 @@ function ephemeralDatabase(program: string, args: readonly string[], config: Con
       return flagOf(args, "E") === undefined ? undefined : deliver;
     case "deliver":
     case "deliverdb":
+    case "ctl_deliver":
       return flagOf(args, "E") === undefined ? undefined : deliver;
     case "ptexpire":
       return config.ptscache_db_path ?? inDirectory("ptclient/ptscache.db");

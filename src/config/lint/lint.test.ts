@@ -96,6 +96,11 @@ test("START entries", () => {
   assert.deepEqual(lintStartEntry("cyr_expire -E 3"), [
     `c:2: a: 'cyr_expire -E 3' works on the ephemeral database /run/cyrus/deliver.db, ${late}`,
   ]);
+  for (const cmd of ["ctl_deliver -E 3", "cyr_ctl_deliver -E 3", "/usr/sbin/cyrus ctl_deliver -E3"]) {
+    assert.deepEqual(lintStartEntry(cmd), [
+      `c:2: a: '${cmd}' works on the ephemeral database /run/cyrus/deliver.db, ${late}`,
+    ]);
+  }
   assert.deepEqual(lintStartEntry("/usr/sbin/cyrus tls_prune"), [
     `c:2: a: '/usr/sbin/cyrus tls_prune' works on the ephemeral database /cd/tls_sessions.db, ${late}`,
   ]);
