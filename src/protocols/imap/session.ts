@@ -186,12 +186,17 @@ export class ClientSession implements Session, ImapSession {
   octets(octets: Buffer): void | Promise<void> {
     this.reader.push(octets);
     if (this.#line !== undefined) return this.#takeLine();
-    if (!this.#working) return this.#work();
+    const work = this.#working ? undefined : this.#work();
+    if (this.#working) this.#limitAhead();
+    return work;
+  }
+
+  /** A command is at work, and what has been sent after it waits. */
+  #limitAhead(): void {
     const mayBeAhead = this.#login === undefined ? preLoginAheadOctets : MAX_AHEAD_OCTETS;
-    if (this.reader.bufferedOctets > mayBeAhead && !this.#paused) {
-      this.#paused = true;
-      this.connection.pause();
-    }
+    if (this.#paused || this.reader.bufferedOctets <= mayBeAhead) return;
+    this.#paused = true;
+    this.connection.pause();
   }
 
   drained(): void {
@@ -446,7 +451,12 @@ export class ClientSession implements Session, ImapSession {
       this.bye(error.message);
       return this.#resolveLine(undefined);
     }
-    if (line !== undefined) this.#resolveLine(line);
+    if (line !== undefined) return this.#resolveLine(line);
+    // What was sent ahead is used up, and the rest of the line is still to be read.
+    if (this.#paused) {
+      this.#paused = false;
+      this.connection.resume();
+    }
   }
 
   #resolveLine(line: string | undefined): void {

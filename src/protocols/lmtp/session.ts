@@ -108,7 +108,8 @@ export class LmtpSession implements Session {
 
   octets(octets: Buffer): void {
     this.#input.push(octets);
-    if (!this.#working) return this.#work();
+    if (!this.#working) this.#work();
+    if (!this.#working) return;
     const mayBeAhead = this.#mayDeliver ? MAX_AHEAD_OCTETS : preLoginAheadOctets;
     if (this.#input.bufferedOctets > mayBeAhead && !this.#paused) {
       this.#paused = true;
