@@ -167,11 +167,18 @@ function effectNotices(byName: ReadonlyMap<string, Resolved>): readonly Notice[]
     const state = optionStates[name as Exclude<CurrentOptionName, OldOptionName>];
     if (state === "notYet")
       notices.push({ ...origin, text: `Option '${name}' is not supported yet and has no effect` });
-    else if (state !== "done") {
+    else if (state !== "done" && "partly" in state) {
+      if (hasOnly(resolved.value, state.words)) continue;
+      notices.push({ ...origin, text: `Option '${name}' is obeyed in part: ${state.partly}` });
+    } else if (state !== "done") {
       notices.push({ ...origin, text: `Option '${name}' is accepted without effect: ${state.noEffect}` });
     }
   }
   return notices;
+}
+
+function hasOnly(value: Resolved["value"], words: readonly string[] = []): boolean {
+  return value instanceof Set && [...value].every((word) => words.includes(word));
 }
 
 /** Names that are nothing we know, but very like an option. Cyrus keeps silent about unknown names; so do we otherwise. */

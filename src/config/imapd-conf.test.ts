@@ -220,6 +220,18 @@ describe("options", () => {
     assert.deepEqual(aboutMboxlistDb("mboxlist_db: twoskip"), []);
   });
 
+  test("so does one that is obeyed in part, unless the part that is asked for is", () => {
+    const notices = (text: string): readonly string[] => parseWith(text).notices;
+    assert.deepEqual(notices("conversations: yes"), [
+      "Option 'conversations' is obeyed in part: mailboxes of a user share one counter of changes; threads are not kept yet (main:2)",
+    ]);
+    assert.deepEqual(notices("conversations: no"), []);
+    assert.deepEqual(notices("metapartition_files: cache header"), []);
+    assert.deepEqual(notices("metapartition_files: cache index"), [
+      "Option 'metapartition_files' is obeyed in part: header and cache are files of their own here, the others are not (main:2)",
+    ]);
+  });
+
   test("a misspelt name is guessed; a name of another shape is left alone", () => {
     const config = parseWith("expunge_mod: delayed\nsquirrel: 1\nimap_timeout: 1\nsasl_foo: 1\nxlist-sent: Sent");
     const unknown = config.notices.filter((text) => text.includes("unknown"));

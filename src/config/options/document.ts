@@ -82,5 +82,6 @@ function stateText(name: string, { deprecated }: Option): string {
   const state = optionStates[name as CurrentOptionName];
   if (state === "done") return "";
   if (state === "notYet") return " *Not supported yet.*";
+  if ("partly" in state) return ` *In part: ${state.partly}.*`;
   return ` *Accepted without effect: ${state.noEffect}.*`;
 }

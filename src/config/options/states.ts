@@ -5,12 +5,20 @@
 import type { CurrentOptionName } from "./index.ts";
 
 /**
- * "done": obeyed. "notYet": will be. noEffect: accepted so that existing files work, and nothing in this server depends
+ * "done": obeyed. partly: obeyed as far as the text says, which the administrator is told once at start. "notYet": will be. noEffect: accepted so that existing files work, and nothing in this server depends
  * on it; the reason is told to the administrator once at start.
  */
-export type OptionState = "done" | "notYet" | { readonly noEffect: string };
+export type OptionState = "done" | "notYet" | Partly | { readonly noEffect: string };
 
+export interface Partly {
+  readonly partly: string;
+  /** Words of a bitfield that are obeyed in full: a value of these alone needs no remark. */
+  readonly words?: readonly string[];
+}
+
+const partly = (what: string, words: readonly string[] = []): OptionState => ({ partly: what, words });
 const noEffect = (reason: string): OptionState => ({ noEffect: reason });
+const masterMetrics = partly("cyr_master writes its own metrics, other programs write none yet");
 const format = noEffect("the data is kept in the embedded database, whatever format is named here");
 const sql = noEffect("no data is kept in an external SQL server");
 const skiplist = noEffect("no data is kept in skiplist files");
@@ -102,7 +110,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   client_timeout: "notYet",
   commandmintimer: "notYet",
   configdirectory: "done",
-  conversations: "done",
+  conversations: partly("mailboxes of a user share one counter of changes; threads are not kept yet"),
   conversations_counted_flags: "notYet",
   conversations_db: format,
   conversations_expire_after: "notYet",
@@ -281,7 +289,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   mboxlist_db: format,
   mboxlist_db_path: "notYet",
   mboxname_lockpath: "done",
-  metapartition_files: "done",
+  metapartition_files: partly("header and cache are files of their own here, the others are not", ["header", "cache"]),
   munge8bit: "done",
   mupdate_authname: "notYet",
   mupdate_config: "notYet",
@@ -333,10 +341,10 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   postspec: noEffect("Cyrus 3.6 does not read it either"),
   postuser: "done",
   proc_path: "done",
-  prometheus_enabled: "done",
+  prometheus_enabled: masterMetrics,
   prometheus_need_auth: "notYet",
-  prometheus_stats_dir: "done",
-  prometheus_update_freq: "done",
+  prometheus_stats_dir: masterMetrics,
+  prometheus_update_freq: masterMetrics,
   proxy_authname: "notYet",
   proxy_compress: "notYet",
   proxy_password: "notYet",
