@@ -1,4 +1,5 @@
 /** The commands of cyr_info: flags in, text and exit code out. */
+import type { HasProgram } from "./build-info.ts";
 import type { Config } from "./config.ts";
 import { loadCyrusConf } from "./cyrus-conf.ts";
 import { ConfigError } from "./error.ts";
@@ -45,6 +46,7 @@ interface Input {
   readonly cyrusConf: string | undefined;
   readonly since: Version | undefined;
   readonly env: Environment;
+  readonly has: HasProgram;
 }
 
 const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -56,8 +58,11 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["version", () => ok([versionLine])],
 ]);
 
-/** @param argv without interpreter and program */
-export function runInfo(argv: readonly string[], env: Environment): CommandResult {
+/**
+ * @param argv without interpreter and program
+ * @param has tells of each program whether this installation has it
+ */
+export function runInfo(argv: readonly string[], env: Environment, has: HasProgram = () => true): CommandResult {
   let flags: Flags;
   try {
     flags = getopt(argv, infoFlags);
@@ -75,7 +80,7 @@ export function runInfo(argv: readonly string[], env: Environment): CommandResul
   const path = flags.last("C");
   const load = (): Config => loadImapdConf({ ...(path !== undefined && { path }), service: flags.last("n"), env });
   try {
-    return command({ load, cyrusConf: flags.last("M"), since, env });
+    return command({ load, cyrusConf: flags.last("M"), since, env, has });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { out: [], err: [`fatal error: ${error.message}`], exitCode: error.exitCode };
@@ -118,11 +123,11 @@ function unknownCommand(name: string): string {
  * Unknown settings go to stdout as `name: value`, which is all that Cyrus prints there; every finding goes to stderr
  * with its place and the reason. Exit code 0, as in Cyrus, also with findings: only a file that cannot be used gives 78.
  */
-function lint({ load, cyrusConf: path, env }: Input): CommandResult {
+function lint({ load, cyrusConf: path, env, has }: Input): CommandResult {
   const config = load();
   const services = loadServices();
   const cyrusConf = loadCyrusConf({ ...(path !== undefined && { path }), env, services, mode: "reload" });
-  const findings = lintConfiguration(config, cyrusConf, services);
+  const findings = lintConfiguration(config, cyrusConf, services, has);
   const out = findings.flatMap(({ unknown }) =>
     unknown ? [`${unknown.name}: ${redacted(unknown.name, unknown.value)}`] : [],
   );

@@ -1,8 +1,7 @@
 /** cyr_buildinfo: what this server can do, as JSON. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { buildInfo, type BuildInfoFormat, buildInfoFormats, formatBuildInfo } from "../config/build-info.ts";
 import { FlagError, getopt } from "../config/getopt.ts";
+import { hasProgram } from "./support/has-program.ts";
 
 const usage = `usage: cyr_buildinfo [-C imapd.conf] [format]
 
@@ -24,11 +23,6 @@ function main(): void {
   const format = buildInfoFormats.find((name): name is BuildInfoFormat => name === given);
   if (format === undefined) return fail(usage);
   console.log(formatBuildInfo(buildInfo(hasProgram), format));
-}
-
-/** Programs lie beside this one: sources while developing, bundles when installed. */
-function hasProgram(name: string): boolean {
-  return [".ts", ".js", ".mjs", ""].some((ending) => existsSync(join(import.meta.dirname, `${name}${ending}`)));
 }
 
 function fail(text: string): void {

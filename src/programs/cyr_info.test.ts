@@ -22,6 +22,8 @@ test("cyr_info reads the files it is given, and answers on the right stream with
   assert.equal(shown.err, "");
   const lint = run("cyr_info", "-C", conf, "-M", cyrusConf, "conf-lint");
   assert.equal(lint.out, "newsspool: /var/spool/news\n");
+  assert.match(lint.err, /debian-cyrus\.conf:\d+: pop3: pop3d is not part of this version; the service is disabled/);
+  assert.doesNotMatch(lint.err, /(?:imapd|lmtpd|expire|cyrusdb|tls_prune) is not part/);
   assert.match(lint.err, /debian-cyrus\.conf:4: delprune: .*move it from START to EVENTS/);
   const missing = run("cyr_info", "conf", "-C", "/nonexistent");
   assert.equal(missing.status, 78);

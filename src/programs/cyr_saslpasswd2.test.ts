@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -47,6 +47,22 @@ test("a user is created, listed, changed and removed", async () => {
   assert.equal(passwd(["-d", "alice"]).status, 1);
   assert.equal(passwd([]).status, 64);
   assert.equal(passwd(["-Z", "x"]).status, 64);
+});
+
+test("only creating a user makes the database; one that cannot be read is said in one line", () => {
+  const path = join(directory, "other.db");
+  assert.deepEqual(run("cyr_saslpasswd2", ["-l", "-f", path]), { status: 0, out: "", err: "" });
+  assert.match(
+    run("cyr_saslpasswd2", ["-d", "-f", path, "x"]).err,
+    /^cyr_saslpasswd2: user not found: \S+ does not exist\n$/,
+  );
+  assert.equal(run("cyr_saslpasswd2", ["-p", "-f", path, "x"], "pw\n").status, 1);
+  assert.equal(existsSync(path), false);
+  const loop = join(directory, "loop");
+  symlinkSync("loop", loop);
+  const looped = run("cyr_saslpasswd2", ["-l", "-f", loop]);
+  assert.equal(looped.status, 1);
+  assert.match(looped.err, /^cyr_saslpasswd2: ELOOP: .*\n$/);
 });
 
 test("cyr_tls_prune is content with nothing, leaves a key in use, removes an old or odd one", () => {

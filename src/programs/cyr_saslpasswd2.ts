@@ -2,12 +2,13 @@
  * cyr_saslpasswd2: sets, disables and lists the passwords of the server's own user database, with the flags of libsasl's
  * saslpasswd2. Only verifiers are stored; see server/auth/user-database.ts.
  */
-import { readSync } from "node:fs";
+import { readSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { ConfigError, defaultImapdConf } from "../config/index.ts";
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import { splitUser, UserDatabase, userDatabasePath, type UserName } from "../server/auth/index.ts";
 import { startProgram } from "../server/program/start-program.ts";
+import { isFromOutside } from "./support/run-tool.ts";
 
 const usage = `usage: cyr_saslpasswd2 [-p] [-c] [-d] [-n] [-u DOMAIN] [-a APPNAME] [-f FILE] [-C imapd.conf] userid
        cyr_saslpasswd2 -l [-f FILE] [-C imapd.conf]
@@ -35,6 +36,10 @@ async function main(): Promise<void> {
   const [userid, ...others] = flags.words;
   if (has("l") ? flags.words.length > 0 : userid === undefined || others.length > 0) return fail(64, usage);
   const place = findDatabase(flags);
+  if (!has("c") && statSync(place.path, { throwIfNoEntry: false }) === undefined) {
+    // Only a first user makes the file, whatever -f says.
+    return has("l") ? undefined : fail(1, `cyr_saslpasswd2: user not found: ${place.path} does not exist`);
+  }
   let users: UserDatabase;
   try {
     users = new UserDatabase(place.path);
@@ -142,6 +147,7 @@ function fail(code: number, text: string): void {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error;
-  fail(78, `fatal error: ${error.message}`);
+  if (error instanceof ConfigError) fail(78, `fatal error: ${error.message}`);
+  else if (error instanceof Error && isFromOutside(error)) fail(1, `cyr_saslpasswd2: ${error.message}`);
+  else throw error;
 }

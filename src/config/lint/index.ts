@@ -1,9 +1,11 @@
 /** What `cyr_info conf-lint` finds in a pair of imapd.conf and cyrus.conf that both can be read. */
+import type { HasProgram } from "../build-info.ts";
 import type { Config } from "../config.ts";
 import type { CyrusConf } from "../cyrus-conf.ts";
 import { ConfigError } from "../error.ts";
 import type { Services } from "../services.ts";
 import { requireMailStore } from "../start-checks.ts";
+import { absentPrograms } from "./absent-programs.ts";
 import { lintEvents, lintServices, lintStart } from "./entries.ts";
 import type { Finding } from "./finding.ts";
 import { mismatchedSockets, overlappingPartitions } from "./places.ts";
@@ -14,9 +16,15 @@ export { type Finding, formatFinding } from "./finding.ts";
 /**
  * @param config loaded without a service
  * @param cyrusConf parsed in mode "reload", so that all errors are at hand
+ * @param has tells of each program whether it is there
  * @returns in the order of the files and of their lines, imapd.conf first
  */
-export function lintConfiguration(config: Config, cyrusConf: CyrusConf, services: Services): readonly Finding[] {
+export function lintConfiguration(
+  config: Config,
+  cyrusConf: CyrusConf,
+  services: Services,
+  has: HasProgram = () => true,
+): readonly Finding[] {
   const findings = [
     ...unknownSettings(config, cyrusConf),
     ...config.settingNotices.map(({ text, file, line }) => ({ text, file, line })),
@@ -24,6 +32,7 @@ export function lintConfiguration(config: Config, cyrusConf: CyrusConf, services
     ...overlappingPartitions(config),
     ...cyrusConf.errors.map(({ file, line, text, hint }) => ({ file, line, text: `${text}: ${hint}` })),
     ...cyrusConf.warnings,
+    ...absentPrograms(cyrusConf, has),
     ...lintStart(cyrusConf, config),
     ...lintServices(cyrusConf, services),
     ...lintEvents(cyrusConf),

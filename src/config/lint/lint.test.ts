@@ -114,6 +114,33 @@ test("START entries", () => {
     assert.deepEqual(lintStartEntry(cmd), []);
 });
 
+test("programs that this version does not have", () => {
+  const config = parseImapdConf("configdirectory: /cd\npartition-default: /p\n", { file: "i" });
+  const conf = `START {
+    a cmd="ctl_cyrusdb -r"
+    b cmd="ctl_mboxlist -m"
+    c cmd="/usr/sbin/cyrus ctl_deliver -E 3"
+    d cmd="/opt/site/bin/squatter"
+}
+SERVICES {
+    e cmd="/usr/lib/cyrus/bin/pop3d -s" listen=110
+    f cmd="imapd" listen=143
+    g cmd="site_program" listen=144
+}
+`;
+  const parsed = parseCyrusConf(conf, { file: "c", services });
+  const has = (name: string): boolean => ["cyr_cyrusdb", "cyr_imapd", "cyr_ctl_deliver"].includes(name);
+  assert.deepEqual(
+    lintConfiguration(config, parsed, services, has).flatMap(({ line, text }) =>
+      /version/.test(text) ? [`${line}: ${text}`] : [],
+    ),
+    [
+      "3: b: mboxlist is not part of this version; the entry is passed over",
+      "8: e: pop3d is not part of this version; the service is disabled",
+    ],
+  );
+});
+
 test("services", () => {
   assert.deepEqual(lintService("imapd listen=imap"), []);
   assert.deepEqual(lintService("imapd listen=imapx"), [

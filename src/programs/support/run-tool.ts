@@ -40,7 +40,7 @@ function textOf(error: unknown, withStack: boolean): string {
 }
 
 /** System calls, SQLite, and the writer's refusals; also inside of an error that says more. */
-function isFromOutside(error: unknown): boolean {
+export function isFromOutside(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof MailError) return true;
   const { code, errcode, cause } = error as Error & { code?: unknown; errcode?: unknown };
