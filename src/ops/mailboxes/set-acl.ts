@@ -24,6 +24,12 @@ export interface SetAclArguments {
   readonly rights: string;
 }
 
+/**
+ * Longest ACL that is made longer still: some thousand entries. Each change writes it whole, in the one writer, and each mailbox
+ * made below has it too, so that without an end one user could keep all others waiting and fill the disk past any quota.
+ */
+export const MAX_ACL_CHARACTERS = 65_536;
+
 export const setAcl: MailboxVerb<SetAclArguments, void> = {
   name: "acl.set",
   run(context, { name, identifier: text, change, rights: letters }) {
@@ -53,6 +59,7 @@ export const setAcl: MailboxVerb<SetAclArguments, void> = {
     } else if (identifier === `-${owner}` && !isAdmin) wanted &= ~implicitOwnerRights;
     const acl = printAcl(withEntry(entries, identifier, wanted), legacy);
     if (acl === entry.acl) return;
+    if (acl.length > Math.max(MAX_ACL_CHARACTERS, entry.acl.length)) refuse("notSupported");
     const folderModseq = tx.nextFolderModseq(name);
     tx.putEntry({ ...entry, acl, folderModseq, mtime: tx.now });
     const writer = tx.mailbox(entry.mbox);

@@ -8,6 +8,7 @@ import { parseQuotaLimits } from "../quota/index.ts";
 import { moveAllMessages } from "../messages/move-all.ts";
 import { MAX_DELETED_COPIES, mailboxVerbs } from "./index.ts";
 import type { MailboxRules } from "./rules.ts";
+import { MAX_ACL_CHARACTERS } from "./set-acl.ts";
 import { specialUses } from "./special-use.ts";
 import { name, Site } from "./site.fixture.ts";
 
@@ -512,6 +513,27 @@ describe("SETACL", () => {
     const { audit, fields, sessionId } = site.audit.at(-1)!;
     assert.equal(sessionId, "s1");
     assert.deepEqual([audit, ...Object.keys(fields)], "acl mailbox uniqueid mbtype oldacl acl foldermodseq".split(" "));
+  });
+
+  test("an ACL has an end; one that is longer already can become shorter", () => {
+    using site = makeSite();
+    const entry = site.entry("user.alice")!;
+    const has = (characters: number): void => {
+      const acl = `${entry.acl}bob\tlr\t`.padEnd(characters, "x\tl\t");
+      site.ask("cyrus", { name: "test", run: ({ tx }) => tx.putEntry({ ...entry, acl }) }, undefined);
+    };
+    has(MAX_ACL_CHARACTERS);
+    play(
+      site,
+      "alice: acl user.alice carol lrs => notSupported\nalice: acl user.alice bob\nalice: acl user.alice eve l",
+    );
+    has(2 * MAX_ACL_CHARACTERS);
+    play(
+      site,
+      `alice: acl user.alice bob lrs => notSupported
+       cyrus: acl user.alice carol l => notSupported
+       alice: acl user.alice bob`,
+    );
   });
 
   test("switched off for users; not for anyone; no such group", () => {
