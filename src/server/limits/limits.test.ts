@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { silentLog } from "../../base/log.ts";
 import { loginLimitExceeded } from "./logins.ts";
-import { PreLoginRegistry } from "./pre-login.ts";
+import { addressGroup, PreLoginRegistry } from "./pre-login.ts";
 import { FILE_LIMIT_OCTETS, HostAccess } from "./tcp-wrappers.ts";
 
 test("before login: the oldest of an address makes room, then the oldest of all", () => {
@@ -23,6 +23,27 @@ test("before login: the oldest of an address makes room, then the oldest of all"
   for (const name of ["a3", "a4", "c1", "d1", "never"]) registry.remove(name);
   assert.equal(registry.size, 0);
   for (const name of ["u1", "u2", "u3"]) assert.equal(registry.add(name, ""), undefined, "no cap on a Unix socket");
+});
+
+test("before login: a network of IPv6 counts as one address", () => {
+  const groups = (...addresses: string[]): string[] => addresses.map(addressGroup);
+  assert.deepEqual(groups("192.0.2.1", "", "2001:db8:1:2:3:4:5:6"), ["192.0.2.1", "", "2001:db8:1:2::/64"]);
+  assert.deepEqual(
+    groups("2001:db8:1:2::", "2001:db8:1:2::7", "2001:db8:1:2:3:4:5::"),
+    Array(3).fill("2001:db8:1:2::/64"),
+  );
+  assert.deepEqual(groups("::1", "2001:db8::7", "fe80::1:2:3:4"), [
+    "0:0:0:0::/64",
+    "2001:db8:0:0::/64",
+    "fe80:0:0:0::/64",
+  ]);
+  assert.notEqual(addressGroup("2001:db8:1:3::1"), addressGroup("2001:db8:1:2::1"));
+  const registry = new PreLoginRegistry<string>({ perAddress: 2 });
+  assert.deepEqual(
+    ["::1", "::2", "::3"].map((end, n) => registry.add(`c${n}`, `2001:db8:1:2${end}`)),
+    [undefined, undefined, "c0"],
+  );
+  assert.equal(registry.add("other", "2001:db8:1:3::1"), undefined);
 });
 
 test("logins per user and host", () => {

@@ -13,7 +13,7 @@ export const preLoginCommands = 20;
 /** Octets a client may send ahead before it has logged in, while a command of its waits (for the pause after a failed login, say). */
 export const preLoginAheadOctets = 16_384;
 
-/** Connections of one address that have not logged in. One more ends the oldest of them, so a newcomer can always log in. */
+/** Connections of one address (IPv6: of one /64 network) that have not logged in. One more ends the oldest of them, so a newcomer can always log in. */
 export const preLoginConnectionsPerAddress = 256;
 /** The same over all addresses of a worker: bounds memory (a TLS connection costs about 50 KiB). */
 export const preLoginConnections = 4_096;
