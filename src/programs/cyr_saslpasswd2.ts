@@ -4,7 +4,7 @@
  */
 import { readSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import { ConfigError, defaultImapdConf } from "../config/index.ts";
+import { ConfigError, defaultImapdConf, requireAbsolutePaths } from "../config/index.ts";
 import { FlagError, type Flags, getopt } from "../config/getopt.ts";
 import { splitUser, UserDatabase, userDatabasePath, type UserName } from "../server/auth/index.ts";
 import { startProgram } from "../server/program/start-program.ts";
@@ -69,6 +69,7 @@ function findDatabase(flags: Flags): { path: string; serverName: string } {
   const [file, configFile] = [flags.last("f"), flags.last("C")];
   if (file !== undefined && configFile === undefined) return { path: file, serverName: hostname() };
   const { config } = startProgram("saslpasswd2", configFile ?? defaultImapdConf);
+  requireAbsolutePaths(config);
   const saslDbPath = file ?? config.sasl("sasldb_path");
   const path = userDatabasePath({ saslDbPath, configDirectory: config.configdirectory });
   return { path, serverName: config.servername ?? hostname() };

@@ -89,6 +89,16 @@ test("a store that is damaged beyond its first pages: every program says so and 
   }
 });
 
+test("a relative path in imapd.conf is refused by every program: it would mean another place for each caller", (t) => {
+  const site = new AdminSite(t);
+  writeFileSync(site.imapdConf, "configdirectory: conf\npartition-default: /nowhere\n");
+  for (const [program, ...args] of [["tls_prune"], ["ctl_deliver", "-d"], ["quota"], ["saslpasswd2", "-l"]] as const) {
+    const run = site.run(program, ...args);
+    assert.equal(run.status, 78, program);
+    assertOneLine(run, /^fatal error: configdirectory must be an absolute path \(\S+imapd\.conf:1: /);
+  }
+});
+
 test("cyr_expire takes several mailboxes, one of them once", async (t) => {
   const site = new AdminSite(t, "unixhierarchysep: yes");
   await site.create("user.a", "user.a.Sub", "user.b", "user.c");

@@ -1,10 +1,10 @@
 /** How an administration program ends, also when something it needs cannot be read: one line on stderr and in the log, and an exit code. */
 import type { Log } from "../../base/log.ts";
-import { ConfigError } from "../../config/index.ts";
+import { ConfigError, requireAbsolutePaths } from "../../config/index.ts";
 import { MailError } from "../../ops/index.ts";
 import { exitCode, type ProgramStart, startProgram } from "../../server/program/start-program.ts";
 
-/** startProgram for this program; what is opened here is where a failure is logged. */
+/** startProgram for this program, whose paths must be absolute: it is called from anywhere. @throws ConfigError */
 export type Start = (configFile: string | undefined) => ProgramStart;
 
 /**
@@ -23,6 +23,7 @@ export async function runTool(name: string, work: (start: Start) => number | Pro
     process.exitCode = await work((configFile) => {
       const started = startProgram(name, configFile);
       log = started.log;
+      requireAbsolutePaths(started.config);
       return started;
     });
   } catch (error) {
