@@ -9,6 +9,7 @@ import {
   decodeWords,
   type Encoding,
   transferDecoder,
+  WordDecoder,
 } from "./index.ts";
 
 const decode = (text: string, encoding: Encoding): string | undefined =>
@@ -126,4 +127,40 @@ test("a hostile subject is not slow", { timeout: 20_000 }, () => {
   // Minutes, were the blobs counted anew for each of them.
   assert.equal(baseSubject("[a]".repeat(1_000_000)).text, "[a]");
   assert.equal(baseSubject(`${"[a]".repeat(1_000_000)}re: x`).text, "x");
+});
+
+test("what looks like encoded words by the thousand is not searched to its end for each", () => {
+  // Would take minutes.
+  const value = `${"=??q? ".repeat(170_000)}?=`;
+  assert.equal(decodeWords(value), value);
+});
+
+test("a value that comes in pieces is decoded as it is as a whole, wherever it is cut", () => {
+  const values = [
+    "a =?utf-8?q?=C3?=  =?utf-8?q?=A9_x?= b =?iso-8859-1?q?=E9?= =?utf-8?b?4oKs?=",
+    "=?utf-8*en?Q?=C3=A9?= \xe2\x82\xac \xf0\x9f\x98\x80 tail \xc3\xa9",
+    "=??q?x?= =?a b?q?x?= =?utf-8?z?x?= =?utf-8?q=?x?= =?utf-8?q?=?= ?= = ?",
+    "=?utf-8?q?never ends, and =? once more",
+    "=?utf-8?q?a?=   ",
+  ];
+  for (const value of values) {
+    for (let cut = 0; cut <= value.length; cut++) {
+      for (let second = cut; second <= value.length; second++) {
+        const decoder = new WordDecoder();
+        const steps = [
+          ...decoder.push(value.slice(0, cut), false),
+          ...decoder.push(value.slice(cut, second), false),
+          ...decoder.push(value.slice(second), true),
+        ];
+        assert.equal(steps.join(""), decodeWords(value), JSON.stringify([value, cut, second]));
+      }
+    }
+  }
+});
+
+test("what begins like a word is text when its end does not come", () => {
+  const decoder = new WordDecoder();
+  const pieces = ["=?utf-8?q?", ...Array.from({ length: 20 }, () => "x".repeat(10_000)), "?= y"];
+  const text = pieces.map((piece, n) => [...decoder.push(piece, n === pieces.length - 1)].join("")).join("");
+  assert.equal(text, pieces.join(""));
 });

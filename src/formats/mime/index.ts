@@ -4,7 +4,7 @@ export { type BaseSubject, baseSubject } from "./base-subject.ts";
 export { charsetDecoder, decodeText } from "./charset.ts";
 export { type CheckOptions, checkMessage, MessageChecker, type MessageFault, munge8bit } from "./check-message.ts";
 export { type ParsedDate, parseDate } from "./date.ts";
-export { decodeExtendedValue, decodeWords } from "./encoded-words.ts";
+export { decodeExtendedValue, decodeWords, WordDecoder } from "./encoded-words.ts";
 export { cacheEnvelope, type Envelope, type SortKeys, sortKeys } from "./envelope.ts";
 export { FieldSet, fieldNameHash, headerFields, unfold } from "./header-fields.ts";
 export * as limits from "./limits.ts";

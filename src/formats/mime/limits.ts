@@ -37,3 +37,5 @@ export const quotedStringLimit = 1_024;
 export const maxTextOctets = 65_536;
 /** Encoded words decoded in one value; the rest stays as it is. */
 export const maxEncodedWords = 10_000;
+/** An encoded word that goes over the edge of two pieces of a value is none when it is longer; RFC 2047 §2 allows 75. */
+export const maxHeldCharacters = 65_536;
