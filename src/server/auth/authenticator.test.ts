@@ -138,6 +138,19 @@ test("a changed password counts at once, also when the old one was remembered", 
   assert.equal((await login("new")).ok, true);
 });
 
+test("who asks and hangs up costs no check when the turn comes", async () => {
+  const { authenticator, connection } = bench("allowplaintext: yes");
+  const ask = (from: Connection): Promise<LoginResult> =>
+    authenticator.password({ authcid: "alice", password: "guess", mechanism: "plaintext", connection: from });
+  const waiting = [connection(), connection(), connection(), connection()];
+  const answers = waiting.map(ask);
+  waiting[2]!.destroy();
+  assert.deepEqual(
+    (await Promise.all(answers)).map((answer) => text(answer).replace(/:.*/, "")),
+    ["credentials", "credentials", "unavailable", "credentials"],
+  );
+});
+
 test("proxy authorization: admins and proxyservers only, or right a with loginuseacl", async () => {
   const options = "admins: cyrus\nproxyservers: proxy\nloginuseacl: yes";
   const { authenticator, connection } = bench(options, {

@@ -123,6 +123,7 @@ export class Authenticator implements ExchangeHost {
       userid: authid.userid,
       password: login.password,
       listenerIsLocal: connection.isLocal,
+      isWanted: () => connection.open,
     });
     if (answer === "unavailable") return this.#failed(login, started, "unavailable", saslDetails.unavailable);
     if (answer === "wrong") return this.#failed(login, started, "credentials", passwordDetail(mechanism));

@@ -16,6 +16,8 @@ export interface PasswordRequest {
   readonly password: string;
   /** The client came to a loopback address or a Unix socket. */
   readonly listenerIsLocal: boolean;
+  /** Whether the client still waits for the answer. Absent: yes. */
+  readonly isWanted?: () => boolean;
 }
 
 export interface PasswordBackend {
@@ -44,6 +46,11 @@ const derivations = 2;
 /** Logins that may wait for a backend; beyond, "unavailable" is the honest answer. */
 const maxWaiting = 2_000;
 
+/** Clients that ask and hang up must not have those wait who stay: when their turn comes nothing is done. */
+function ifWanted<T>(isWanted: (() => boolean) | undefined, work: () => Promise<T>): () => Promise<T | undefined> {
+  return async () => (isWanted?.() === false ? undefined : work());
+}
+
 export function saslauthdBackend(options: {
   path: string;
   service: string;
@@ -55,12 +62,12 @@ export function saslauthdBackend(options: {
   const slots = new Semaphore(saslauthdConnections, maxWaiting);
   return {
     method: "saslauthd",
-    async check({ userid, password }) {
+    async check({ userid, password, isWanted }) {
       const digest = cache.digest(userid, password);
       if (cache.has(digest)) return "right";
       try {
         const ask = { path, userid, password, service, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
-        const ok = await slots.run(() => askSaslauthd(ask));
+        const ok = await slots.run(ifWanted(isWanted, () => askSaslauthd(ask)));
         if (ok) cache.add(digest);
         return ok === undefined ? "unavailable" : ok ? "right" : "wrong";
       } catch (error) {
@@ -85,7 +92,7 @@ export function databaseBackend(options: { users: UserLookup; log: Log; cache?: 
   const slots = new Semaphore(derivations, maxWaiting);
   return {
     method: "auxprop",
-    async check({ userid, password }) {
+    async check({ userid, password, isWanted }) {
       let verifier: Verifier | undefined;
       try {
         const user = users.find(userid);
@@ -97,7 +104,7 @@ export function databaseBackend(options: { users: UserLookup; log: Log; cache?: 
       // The verifier is part of the digest: a changed password counts at once.
       const digest = cache.digest(userid, password, verifier === undefined ? "" : formatVerifier(verifier));
       if (verifier !== undefined && cache.has(digest)) return "right";
-      const derived = await slots.run(() => makeVerifier(password, verifier ?? nobody));
+      const derived = await slots.run(ifWanted(isWanted, () => makeVerifier(password, verifier ?? nobody)));
       if (derived === undefined) return "unavailable";
       const same = timingSafeEqual(derived.storedKey, (verifier ?? nobody).storedKey);
       if (!same || verifier === undefined) return "wrong";
