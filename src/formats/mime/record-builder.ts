@@ -51,6 +51,9 @@ export interface ScannedMessage {
   readonly cache: Buffer;
 }
 
+/** Parts of a structure that are written at a stretch. */
+const PARTS_A_STEP = 1_000;
+
 export class RecordBuilder {
   readonly #pieces: OctetWriter;
   readonly #fields = new OctetWriter(2048);
@@ -112,7 +115,8 @@ export class RecordBuilder {
     if (start >= 0) this.#date = parseDate(octets, start, ranges[field.date * 2 + 1]!);
   }
 
-  build(nodes: readonly PartNode[], size: number): ScannedMessage {
+  /** In steps of PARTS_A_STEP parts. */
+  *build(nodes: readonly PartNode[], size: number): Generator<void, ScannedMessage> {
     const root = nodes[0]!;
     const order = childrenTogether(nodes);
     const pieces = this.#pieces.octets;
@@ -124,13 +128,14 @@ export class RecordBuilder {
     out.copy(pieces, root.envelopeStart, root.envelopeEnd);
     const structureStart = out.length;
     const charsets = new Uint32Array(nodes.length);
-    writeStructure(nodes, pieces, out, true, charsets);
+    yield* writeStructure(nodes, pieces, out, true, charsets);
     const bodyStart = out.length;
-    writeStructure(nodes, pieces, out, false);
+    yield* writeStructure(nodes, pieces, out, false);
     const partsStart = out.length;
     const indexStart = partsStart + nodes.length * partSize;
     const fieldsStart = indexStart + (this.#index.length / 3) * fieldSize;
     out.reserve(fieldsStart + fieldsSize - partsStart);
+    if (nodes.length > PARTS_A_STEP) yield;
     const view = new DataView(out.octets.buffer, out.octets.byteOffset, out.octets.length);
     this.#putParts(view, partsStart, nodes, order, charsets);
     this.#putIndex(view, indexStart, fieldsStart);
@@ -205,13 +210,13 @@ function childrenTogether(nodes: readonly PartNode[]): number[] {
 }
 
 /** Writes BODYSTRUCTURE (`extended`) or BODY (RFC 3501 §7.4.2). @param charsets gets where each charset's name stands */
-function writeStructure(
+function* writeStructure(
   nodes: readonly PartNode[],
   pieces: Buffer,
   out: OctetWriter,
   extended: boolean,
   charsets?: Uint32Array,
-): void {
+): Generator<void, void> {
   // Nodes that are begun, and how many of their children are written.
   const stack: number[] = [0];
   const written: number[] = [0];
@@ -237,6 +242,7 @@ function writeStructure(
         out.octet(32);
       }
       written[written.length - 1] = done + 1;
+      if (child % PARTS_A_STEP === 0) yield;
       stack.push(child);
       written.push(0);
       continue;

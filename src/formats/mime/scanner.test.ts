@@ -232,3 +232,21 @@ test("limits: depth, parts, header, boundary", () => {
   for (let at = 0; at < long.length; at += 100_001) scanner.push(long.subarray(at, at + 100_001));
   assert.ok(scanner.finish().cache.equals(whole.cache));
 });
+
+test("a message of many parts is finished in steps, and its record is the same", () => {
+  const part = "--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nbody\r\n";
+  const octets = Buffer.from(`Content-Type: multipart/mixed; boundary=b\r\n\r\n${part.repeat(3_000)}--b--\r\n`);
+  const scanner = new MessageScanner();
+  for (let at = 0; at < octets.length; at += 65_536) scanner.push(octets.subarray(at, at + 65_536));
+  const steps = scanner.finishInSteps();
+  let count = 0;
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) count++;
+  assert.ok(count >= 12, String(count));
+  assert.deepEqual(step.value, scanMessage(octets));
+});
+
+test("a small message is finished in one step", () => {
+  const { done } = new MessageScanner().finishInSteps(Buffer.from("Subject: x\r\n\r\nbody\r\n")).next();
+  assert.equal(done, true);
+});

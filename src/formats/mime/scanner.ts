@@ -105,12 +105,21 @@ export class MessageScanner {
 
   /** @param last octets that were not pushed yet */
   finish(last?: Uint8Array): ScannedMessage {
+    const steps = this.finishInSteps(last);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same in steps of some 1 ms, for callers that let others have a turn after each: messages may have thousands of parts. */
+  *finishInSteps(last?: Uint8Array): Generator<void, ScannedMessage> {
     const octets = this.#carried(last ?? empty);
     this.#finished = true;
     this.#consume(octets, true);
     const end = this.#base + octets.length;
     this.#atEnd(octets, end);
-    return this.#record.build(this.#nodes, end);
+    return yield* this.#record.build(this.#nodes, end);
   }
 
   /** @returns how many octets are done with; the rest must be given again, with more behind it */

@@ -22,9 +22,15 @@ export type FileThreadOutput =
   | { readonly kind: "failing"; readonly error: string }
   | { readonly kind: "stopped" };
 
-/** Files written before they are synced: a batch costs one flush of the filesystem. */
+/**
+ * Files written before they are synced. A sync writes whole blocks of inodes and directories, the same ones again and again while mail goes on coming: so
+ * it waits for more as long as more comes, and no longer than makes the backlog in the database large.
+ */
 const SYNC_FILES = 2_000;
-const SYNC_MILLISECONDS = 400;
+const SYNC_OCTETS = 16 << 20;
+const SYNC_MILLISECONDS = 2_000;
+/** Nothing more has come for so long. */
+const QUIET_MILLISECONDS = 400;
 const RETRY_MILLISECONDS = 1_000;
 const BLOCKED_MILLISECONDS = 5;
 /** Doomed files may have to wait for their time: look again now and then. */
@@ -38,6 +44,7 @@ const work = new FileWork(db, store.partitions, log, foreignFiles({ ...store, ha
 
 let timer: NodeJS.Timeout | undefined;
 let firstUnsynced = 0;
+let lastUnsynced = 0;
 let draining = false;
 let stopping = false;
 let failing = false;
@@ -56,14 +63,26 @@ function syncNow(): void {
   say({ kind: "finished", ...finished });
 }
 
+/** When what is written is to be synced if nothing more comes, epoch milliseconds. */
+function syncDue(): number {
+  return Math.min(firstUnsynced + SYNC_MILLISECONDS, lastUnsynced + QUIET_MILLISECONDS);
+}
+
 /** One turn: a portion of work, a sync when it is due, then the next turn or a rest. */
 function run(): void {
   try {
     const before = work.unsynced;
     const more = work.step(Math.floor(Date.now() / 1000));
-    if (before === 0 && work.unsynced > 0) firstUnsynced = Date.now();
-    const due = work.unsynced >= SYNC_FILES || (work.unsynced > 0 && Date.now() - firstUnsynced >= SYNC_MILLISECONDS);
-    if (due || (work.isBlocked && work.unsynced > 0) || (!more && (draining || stopping) && work.unsynced > 0))
+    const now = Date.now();
+    if (before === 0 && work.unsynced > 0) firstUnsynced = now;
+    if (work.unsynced > before) lastUnsynced = now;
+    const isMuch = work.unsynced >= SYNC_FILES || work.unsyncedOctets >= SYNC_OCTETS;
+    if (
+      isMuch ||
+      (work.unsynced > 0 && syncDue() <= now) ||
+      (work.isBlocked && work.unsynced > 0) ||
+      (!more && (draining || stopping) && work.unsynced > 0)
+    )
       syncNow();
     if (failing) log.notice("message files can be written again");
     failing = false;
@@ -84,7 +103,7 @@ function run(): void {
     }
     say({ kind: "idle", drained: work.unsynced === 0 });
     if (work.unsynced === 0) draining = false;
-    later(work.unsynced > 0 ? Math.max(1, firstUnsynced + SYNC_MILLISECONDS - Date.now()) : LOOK_AGAIN_MILLISECONDS);
+    later(work.unsynced > 0 ? Math.max(1, syncDue() - Date.now()) : LOOK_AGAIN_MILLISECONDS);
   } catch (error) {
     if (!failing)
       log.err("IOERROR: message files cannot be written; they stay in the database", { error: String(error) });

@@ -3,7 +3,7 @@
  * reading connection; only after `sync` may the rows be deleted, which is the writer's business. All calls are synchronous: this runs in a thread of
  * its own, in recovery, or in a program that opened the store itself.
  */
-import { closeSync, constants, existsSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync, rmSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
@@ -29,6 +29,7 @@ import { readHeader } from "../mailbox-header.ts";
 import { isMove, type LinkSource, type MoveSource, type PendingRow, type PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
 import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
+import { CacheWrites } from "./cache-writes.ts";
 import { MoveBatch } from "./move-batch.ts";
 import type { ForeignFiles } from "./foreign-files.ts";
 
@@ -95,6 +96,9 @@ export class FileWork {
   private readonly headersDone = new Map<number, number>();
   private readonly doomedDone = new Set<number>();
   private written = 0;
+  private writtenOctets = 0;
+  /** Cache records of the portion at hand. */
+  private readonly cacheWrites: CacheWrites;
 
   /**
    * @param partitions directories by name, with what belongs to partitions (blobs/places.ts)
@@ -107,11 +111,20 @@ export class FileWork {
     this.foreign = foreign;
     this.hashing = hashing;
     this.blobs = new FsBlobs(partitions);
+    this.cacheWrites = new CacheWrites((path, error) => {
+      // Not needed for anything: readers make the records again from the messages.
+      this.log.warning("cache records not written", { path, error: String(error) });
+    });
   }
 
   /** Files written and not yet synced. */
   get unsynced(): number {
     return this.written;
+  }
+
+  /** Octets of messages among them. */
+  get unsyncedOctets(): number {
+    return this.writtenOctets;
   }
 
   /** The last step ended before a row that has to wait until rows that are done are synced and gone. */
@@ -127,26 +140,34 @@ export class FileWork {
     const rows = this.db.all(PENDING_AFTER, this.writtenSeq, ROWS_AT_A_TIME);
     this.blocked = false;
     if (this.moving && this.firstPending() > this.moving.last) this.moving = undefined;
-    for (const row of rows) {
-      const pending = pendingFromRow(row);
-      const { source, seq } = pending;
-      if (isMove(source)) {
-        // See move-batch.ts.
-        if (!this.moving && this.firstPending() === seq) this.moving = new MoveBatch();
-        this.blocked = !this.moving?.add(pending, source);
-        // A large one takes several turns.
-        if (this.blocked || !this.moveSome(pending, source)) return true;
-      } else if (this.moving) {
-        this.blocked = true;
-        return true;
-      } else this.place(pending);
-      this.writeCache(pending);
-      this.writtenSeq = seq;
-      this.written += 1;
+    try {
+      for (const row of rows) if (!this.doRow(pendingFromRow(row))) return true;
+    } finally {
+      this.cacheWrites.flush();
     }
     const headers = this.writeHeaders();
     const doomed = rows.length === 0 ? this.removeDoomed(nowSeconds) : 0;
     return rows.length > 0 || headers > 0 || doomed > 0;
+  }
+
+  /** @returns false: the row must wait, or needs more turns */
+  private doRow(pending: PendingRow): boolean {
+    const { source, seq } = pending;
+    if (isMove(source)) {
+      // See move-batch.ts.
+      if (!this.moving && this.firstPending() === seq) this.moving = new MoveBatch();
+      this.blocked = !this.moving?.add(pending, source);
+      // A large one takes several turns.
+      if (this.blocked || !this.moveSome(pending, source)) return false;
+    } else if (this.moving) {
+      this.blocked = true;
+      return false;
+    } else this.place(pending);
+    this.writeCache(pending);
+    this.writtenSeq = seq;
+    this.written += 1;
+    this.writtenOctets += pending.octets?.length ?? 0;
+    return true;
   }
 
   private firstPending(): number {
@@ -161,6 +182,7 @@ export class FileWork {
     this.syncBlobs();
     this.syncedSeq = this.writtenSeq;
     this.written = 0;
+    this.writtenOctets = 0;
     const { doomed, headers } = this;
     this.doomed = [];
     this.headers = [];
@@ -269,42 +291,24 @@ export class FileWork {
   }
 
   private writeCache(pending: PendingRow): void {
-    if (pending.cacheOffset === undefined) return;
-    try {
-      const record = pending.cache ?? this.readLinkedCache(pending);
-      if (!record || record.length === 0) return;
-      const fd = this.openCache(pending);
+    const { cacheOffset, partition, uniqueId, cacheGeneration } = pending;
+    if (cacheOffset === undefined) return;
+    let record = pending.cache;
+    if (!record) {
       try {
-        writeSync(fd, record, 0, record.length, pending.cacheOffset);
-      } finally {
-        closeSync(fd);
+        record = this.readLinkedCache(pending);
+      } catch (error) {
+        this.log.warning("cache record not copied", { uniqueid: uniqueId, uid: pending.uid, error: String(error) });
       }
-    } catch (error) {
-      // Not needed for anything: readers make the record again from the message.
-      this.log.warning("cache record not written", {
-        uniqueid: pending.uniqueId,
-        uid: pending.uid,
-        error: String(error),
-      });
     }
-  }
-
-  /** Cache files may be the only ones of a mailbox below their root: then nobody else has made the directory. */
-  private openCache({ partition, uniqueId, cacheGeneration }: PendingRow): number {
-    const directory = this.cacheDirectory(partition, uniqueId);
-    const open = (): number =>
-      openSync(cachePath(directory, cacheGeneration), constants.O_WRONLY | constants.O_CREAT, 0o600);
-    try {
-      return open();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      return open();
-    }
+    if (!record || record.length === 0) return;
+    this.cacheWrites.add(cachePath(this.cacheDirectory(partition, uniqueId), cacheGeneration), cacheOffset, record);
   }
 
   private readLinkedCache({ source }: PendingRow): Uint8Array | undefined {
     if (!source || !("link" in source) || source.link.cacheLength === 0) return undefined;
+    // It may be one of the same portion.
+    this.cacheWrites.flush();
     const { partition, uniqueId, cacheGeneration, cacheOffset, cacheLength, cacheCrc } = source.link;
     const fd = openSync(cachePath(this.cacheDirectory(partition, uniqueId), cacheGeneration), constants.O_RDONLY);
     try {

@@ -44,7 +44,7 @@ export class WriterRunning extends Error {}
 
 /** So many files, or so long after the first, the file thread is woken. */
 const WAKE_FILES = 200;
-const WAKE_MILLISECONDS = 80;
+const WAKE_MILLISECONDS = 200;
 /** How long an orderly end waits for files to become durable. */
 const SETTLE_MILLISECONDS = 3_000;
 
