@@ -48,5 +48,7 @@ const { status, signal, error } = spawnSync(process.execPath, args, {
   killSignal: "SIGTERM",
   env: { ...process.env, NODE_COMPILE_CACHE: resolve(root, ".cache/compile") },
 });
-if (signal || error) console.error(`${kindName} tests took longer than ${kind.budgetSeconds} s and were ended`);
+if (error && "code" in error && error.code === "ETIMEDOUT") {
+  console.error(`${kindName} tests took longer than ${kind.budgetSeconds} s and were ended`);
+} else if (signal || error) console.error(`${kindName} tests were ended: ${error?.message ?? signal}`);
 process.exitCode = status ?? 1;

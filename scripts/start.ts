@@ -16,9 +16,16 @@ import { demoMessages } from "./demo/messages.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const dir = join(root, "var");
-const imapPort = Number(process.env["PASARGAD_IMAP_PORT"] ?? 1143);
-const lmtpPort = Number(process.env["PASARGAD_LMTP_PORT"] ?? 1224);
+const imapPort = portOf("PASARGAD_IMAP_PORT", 1143);
+const lmtpPort = portOf("PASARGAD_LMTP_PORT", 1224);
 const password = "demo";
+
+function portOf(variable: string, fallback: number): number {
+  const text = process.env[variable] ?? String(fallback);
+  if (/^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text);
+  console.error(`${variable} must be a port from 1 to 65535, not "${text}"`);
+  process.exit(64);
+}
 
 function writeConfiguration(): void {
   for (const name of ["", "conf", "spool", "run"]) mkdirSync(join(dir, name), { recursive: true, mode: 0o700 });
@@ -85,6 +92,22 @@ async function makeDemoUser(mail: Mail): Promise<void> {
   }
 }
 
+/** Else the greeting of somebody else's server, or of our own started earlier, would be taken for this one's. */
+async function refuseTakenPorts(): Promise<void> {
+  for (const port of [imapPort, lmtpPort]) {
+    const isTaken = await new Promise<boolean>((answer) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("connect", () => answer(socket.destroy() !== undefined));
+      socket.on("error", () => answer(false));
+    });
+    if (!isTaken) continue;
+    console.error(
+      `port ${port} is in use; is another "npm start" running? PASARGAD_IMAP_PORT and PASARGAD_LMTP_PORT name other ports`,
+    );
+    process.exit(69);
+  }
+}
+
 /** Resolves when the server greets, or rejects when master has ended. */
 async function waitForGreeting(hasEnded: () => boolean): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
@@ -100,6 +123,7 @@ async function waitForGreeting(hasEnded: () => boolean): Promise<void> {
   throw new Error(`nothing answers on port ${imapPort}`);
 }
 
+await refuseTakenPorts();
 writeConfiguration();
 const config = loadImapdConf({ path: join(dir, "imapd.conf"), service: "start" });
 const log = createLog({ ident: "start", destination: "stderr" });
@@ -122,13 +146,16 @@ const master = spawn(
   },
 );
 let ended = false;
+let failed = false;
 master.on("exit", (code) => {
   ended = true;
-  process.exitCode = code ?? 1;
+  process.exitCode = failed ? 1 : (code ?? 1);
 });
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => master.kill("SIGTERM"));
-await waitForGreeting(() => ended);
-console.log(`
+// SIGHUP: the terminal is gone, and master, which reads its configuration anew then, would go on unseen.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => master.kill("SIGTERM"));
+try {
+  await waitForGreeting(() => ended);
+  console.log(`
 Pasargad is running. Messages of the server go to var/log. Ctrl-C ends it.
 
   IMAP     127.0.0.1:${imapPort}, user "demo", password "${password}" (administrator: "cyrus", same password)
@@ -137,3 +164,9 @@ Pasargad is running. Messages of the server go to var/log. Ctrl-C ends it.
   curl --user demo:${password} "imap://127.0.0.1:${imapPort}/INBOX" -X "FETCH 1:* (FLAGS ENVELOPE)"
   curl --user demo:${password} "imap://127.0.0.1:${imapPort}/INBOX;MAILINDEX=1"
 `);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  failed = true;
+  master.kill("SIGTERM");
+  if (ended) process.exitCode = 1;
+}

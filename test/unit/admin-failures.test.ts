@@ -1,6 +1,7 @@
 /** What administration programs do when something they need is damaged, missing or of somebody else: one clear line, the right status, nothing changed. */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
@@ -25,8 +26,9 @@ test("ctl_deliver -d changes nothing, whatever file it is given", async (t) => {
   db.exec("PRAGMA journal_mode=WAL; CREATE TABLE list(x)");
   writeFileSync(join(place, "text"), "x".repeat(8_192));
   mkdirSync(join(place, "directory"));
+  assert.equal(spawnSync("mkfifo", [join(place, "pipe")]).status, 0);
   const before = readdirSync(place);
-  for (const name of ["store.db", "text", "directory"]) {
+  for (const name of ["store.db", "text", "directory", "pipe"]) {
     const run = site.run("ctl_deliver", "-d", "-f", join(place, name));
     assert.equal(run.status, 1, name);
     assert.equal(run.stdout, "");

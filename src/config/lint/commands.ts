@@ -16,11 +16,13 @@ function withoutPrefix(name: string): string {
   return name.replace(/^(?:cyr|ctl)_/, "");
 }
 
-/** The argument of a flag, `-E 3` or `-E3`; undefined when the flag is not there. */
+/** The argument of a flag, `-E 3`, `-E3` or `-vE 3`; undefined when the flag is not there. */
 export function flagOf(args: readonly string[], letter: string): string | undefined {
-  const at = args.findIndex((arg) => arg.startsWith(`-${letter}`));
+  const isGiven = new RegExp(`^-[A-Za-z]*${letter}`);
+  const at = args.findIndex((arg) => isGiven.test(arg));
   if (at < 0) return undefined;
-  return args[at]!.length > 2 ? args[at]!.slice(2) : (args[at + 1] ?? "");
+  const glued = args[at]!.slice(args[at]!.indexOf(letter) + 1);
+  return glued !== "" ? glued : (args[at + 1] ?? "");
 }
 
 export function hasFlag(args: readonly string[], letter: string): boolean {

@@ -179,5 +179,6 @@ test("the program behind a command, whatever its name", () => {
   }
   assert.deepEqual(programOf(["/usr/sbin/cyrus", "expire", "-E", "3"]), { program: "expire", args: ["-E", "3"] });
   assert.equal(flagOf(["-v", "-E3"], "E"), "3");
-  assert.equal(flagOf(["-v"], "E"), undefined);
+  assert.equal(flagOf(["-vE", "3"], "E"), "3");
+  assert.equal(flagOf(["-v", "-C/etc/E.conf"], "E"), undefined);
 });

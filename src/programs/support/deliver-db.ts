@@ -29,7 +29,10 @@ export function readDeliveries(path: string, log: Log): ReturnType<typeof listDu
 function headOf(path: string): Buffer {
   const head = Buffer.alloc(HEAD_OCTETS);
   // existsSync would take a directory that we may not search for a file that is not there.
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) return head.subarray(0, 0);
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return head.subarray(0, 0);
+  // Reading from a pipe would wait for ever.
+  if (!stat.isFile()) throw new Error(`${path} is no file`);
   const fd = openSync(path, "r");
   try {
     return head.subarray(0, readSync(fd, head));
