@@ -17,7 +17,7 @@ import { target } from "./parsers.fuzz.ts";
 import { askSaslauthd, encodeSaslauthdRequest } from "./saslauthd.ts";
 import type { ExchangeStep } from "./sasl-exchange.ts";
 import { unixGroups } from "./unix-groups.ts";
-import { UserDatabase, UserLookup } from "./user-database.ts";
+import { newIterations, UserDatabase, UserLookup } from "./user-database.ts";
 import { formatUserDeny, matchesWildmatList, parseUserDeny } from "./user-deny.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "auth-"));
@@ -138,6 +138,23 @@ test("a changed password counts at once, also when the old one was remembered", 
   assert.equal((await login("new")).ok, true);
 });
 
+test("an unknown user's password is derived as a known one's is, and waits for its turn like it", async () => {
+  const { authenticator, connection } = bench("allowplaintext: yes");
+  const order: string[] = [];
+  const ask = async (authcid: string): Promise<string> => {
+    const login = { authcid, password: "guess", mechanism: "plaintext", connection: connection() };
+    const answer = text(await authenticator.password(login));
+    order.push(authcid);
+    return answer;
+  };
+  // Two derivations at once; whoever needs none would be first.
+  const answers = await Promise.all(["alice", "cyrus", "nobody"].map(ask));
+  assert.deepEqual(new Set(answers), new Set(["credentials: authentication failure"]));
+  assert.notEqual(order[0], "nobody");
+  const known = new UserLookup(join(directory, "sasldb.db"), "x").find("alice");
+  assert.equal(known?.sha256?.iterations, newIterations, "as many rounds as for nobody");
+});
+
 test("who asks and hangs up costs no check when the turn comes", async () => {
   const { authenticator, connection } = bench("allowplaintext: yes");
   const ask = (from: Connection): Promise<LoginResult> =>
@@ -168,6 +185,25 @@ test("proxy authorization: admins and proxyservers only, or right a with loginus
   assert.ok(cyrus.ok && !cyrus.isAdmin && cyrus.isProxyAdmin);
   assert.equal(text(await as("cyrus", "dave")), "dave", "user_deny.db does not bind admins");
   assert.equal(text(await as("proxy", "dave")), "denied: authorization failure");
+});
+
+test("the administrator of a domain acts for its users and for nobody else", async () => {
+  users.setPassword({ name: "boss", realm: "example.org" }, "secret");
+  const { authenticator, connection } = bench("virtdomains: userid\nadmins: cyrus boss@example.org");
+  const as = async (authzid: string): Promise<string> => {
+    const login = { authcid: "boss@example.org", authzid, password: "secret", mechanism: "PLAIN" };
+    return text(await authenticator.password({ ...login, connection: connection() }));
+  };
+  assert.equal(await as("bob@example.org"), "bob@example.org");
+  for (const other of [
+    "bob",
+    "cyrus",
+    "bob@example.com",
+    "bob@sub.example.org",
+    "bob@notexample.org",
+    "x@y@example.org",
+  ])
+    assert.equal(await as(other), "credentials: authentication failure", other);
 });
 
 test("login limits count sessions of the service", async () => {
