@@ -21,8 +21,12 @@ export const maxDelimiterLineOctets = maxBoundaryOctets + 64;
 export const maxParameters = 300;
 /** Addresses of one field in an ENVELOPE. */
 export const maxAddresses = 20_000;
-/** Octets of all ENVELOPEs and structures of one message while it is scanned; beyond it further parts show no details. */
-export const maxStructureOctets = 16 << 20;
+/**
+ * Octets of all ENVELOPEs and structures of one message while it is scanned; beyond it further parts are shown as text without
+ * details: their numbers, sizes and octets stay right. A digest of 4,000 messages with 1 KiB each stays below. A record has most of
+ * them twice, is sent to the writer in one frame (16 MiB), and checked and written in one piece while others wait.
+ */
+export const maxStructureOctets = 4 << 20;
 /** Nested comments in a date or address. */
 export const maxCommentDepth = 100;
 /** Header fields that the record lists. More, and header questions go to the message itself. */

@@ -51,8 +51,9 @@ export interface ScannedMessage {
   readonly cache: Buffer;
 }
 
-/** Parts of a structure that are written at a stretch. */
-const PARTS_A_STEP = 1_000;
+/** Parts of a structure that are written in one step, and octets of it: some 1 ms of work. */
+const partsAStep = 1_000;
+const octetsAStep = 1 << 20;
 
 export class RecordBuilder {
   readonly #pieces: OctetWriter;
@@ -115,7 +116,7 @@ export class RecordBuilder {
     if (start >= 0) this.#date = parseDate(octets, start, ranges[field.date * 2 + 1]!);
   }
 
-  /** In steps of PARTS_A_STEP parts. */
+  /** In steps of some 1 ms; one for all but hostile messages. */
   *build(nodes: readonly PartNode[], size: number): Generator<void, ScannedMessage> {
     const root = nodes[0]!;
     const order = childrenTogether(nodes);
@@ -135,7 +136,7 @@ export class RecordBuilder {
     const indexStart = partsStart + nodes.length * partSize;
     const fieldsStart = indexStart + (this.#index.length / 3) * fieldSize;
     out.reserve(fieldsStart + fieldsSize - partsStart);
-    if (nodes.length > PARTS_A_STEP) yield;
+    if (nodes.length > partsAStep) yield;
     const view = new DataView(out.octets.buffer, out.octets.byteOffset, out.octets.length);
     this.#putParts(view, partsStart, nodes, order, charsets);
     this.#putIndex(view, indexStart, fieldsStart);
@@ -217,6 +218,7 @@ function* writeStructure(
   extended: boolean,
   charsets?: Uint32Array,
 ): Generator<void, void> {
+  let stepStart = out.length;
   // Nodes that are begun, and how many of their children are written.
   const stack: number[] = [0];
   const written: number[] = [0];
@@ -242,7 +244,10 @@ function* writeStructure(
         out.octet(32);
       }
       written[written.length - 1] = done + 1;
-      if (child % PARTS_A_STEP === 0) yield;
+      if (child % partsAStep === 0 || out.length - stepStart > octetsAStep) {
+        yield;
+        stepStart = out.length;
+      }
       stack.push(child);
       written.push(0);
       continue;

@@ -246,6 +246,59 @@ test("a message of many parts is finished in steps, and its record is the same",
   assert.deepEqual(step.value, scanMessage(octets));
 });
 
+test("octets pushed in steps are as octets pushed", () => {
+  const octets = Buffer.from(nested.repeat(200), "latin1");
+  const scanner = new MessageScanner();
+  assert.ok([...scanner.pushInSteps(octets)].length > 1);
+  assert.deepEqual(scanner.finish(), scanMessage(octets));
+});
+
+test("parts whose details have no room keep their numbers, sizes and octets", () => {
+  const to = "someone <a@b.example>, ".repeat(150);
+  const part = (n: number): string => lines("--b", "", `Subject: ${n}`, `To: ${to}c@d`, "", `body ${n}`);
+  const digest = (count: number): string =>
+    lines(
+      "Content-Type: multipart/digest; boundary=b",
+      "",
+      "",
+      Array.from({ length: count }, (_, n) => part(n)).join(""),
+      "--b--",
+    );
+  const message = digest(2_000);
+  const { cache } = scanMessage(Buffer.from(message, "latin1"));
+  assert.ok(cache.length < 16 << 20, String(cache.length));
+  const sectionOf = (path: string, kind: SectionKind): string | undefined =>
+    cacheSection(cache, 0, path, kind, range) ? message.slice(range.start, range.end) : undefined;
+  assert.equal(sectionOf("1", "TEXT"), "body 0");
+  assert.match(sectionOf("2000", "BODY") ?? "", /^Subject: 1999\r\n[^]*\r\n\r\nbody 1999(\r\n)*$/);
+  assert.equal(sectionOf("2000", "TEXT"), undefined);
+  assert.equal(sectionOf("2001", "BODY"), undefined);
+  cacheItem(cache, 0, "BODYSTRUCTURE", range);
+  const structure = cache.toString("latin1", range.start, range.end);
+  assert.match(structure, /^\(\("MESSAGE" "RFC822" NIL NIL NIL "7BIT" /);
+  assert.match(
+    structure,
+    /\("TEXT" "PLAIN" \("CHARSET" "us-ascii"\) NIL NIL "7BIT" \d+ \d+ NIL NIL NIL NIL\) "DIGEST" /,
+  );
+});
+
+test("a digest of 4,000 messages has room for all of its details", () => {
+  const part = lines(
+    "--b",
+    "",
+    `Subject: ${"s".repeat(300)}`,
+    `To: ${"someone <a@b.example>, ".repeat(8)}c@d`,
+    "",
+    "x",
+  );
+  const { cache } = scanMessage(
+    Buffer.from(lines("Content-Type: multipart/digest; boundary=b", "", part.repeat(4_000))),
+  );
+  cacheItem(cache, 0, "BODYSTRUCTURE", range);
+  const structure = cache.toString("latin1", range.start, range.end);
+  assert.equal(structure.split('"MESSAGE" "RFC822"').length - 1, 4_000);
+});
+
 test("a small message is finished in one step", () => {
   const { done } = new MessageScanner().finishInSteps(Buffer.from("Subject: x\r\n\r\nbody\r\n")).next();
   assert.equal(done, true);
