@@ -72,6 +72,18 @@ export class Output extends ResponseWriter {
   }
 }
 
+/** Takes the steps of `work`, with turns for others as a loop over messages has them. @returns what it returns */
+export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  let sliceStart = performance.now();
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (performance.now() - sliceStart <= SLICE_MILLISECONDS) continue;
+    await nextTurn();
+    sliceStart = performance.now();
+  }
+}
+
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,16 +2,27 @@
 import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
 import { createHash, type Hash, randomBytes } from "node:crypto";
 import { dirname } from "node:path";
-import { type CheckOptions, MessageChecker, MessageScanner, type ScanOptions } from "../../../formats/mime/index.ts";
+import {
+  type CheckOptions,
+  MessageChecker,
+  MessageScanner,
+  type ScannedMessage,
+  type ScanOptions,
+} from "../../../formats/mime/index.ts";
 import type { AppendOptions } from "../../../formats/imap/index.ts";
 import { type AppendArgs, type MailErrorCode, messageArgs } from "../../../ops/index.ts";
 import { stageDirectory, stagePath } from "../../../store/index.ts";
 import type { FoundMailbox } from "../mailbox/find.ts";
 import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
 import { flagArgs } from "../flags.ts";
+import { inTurns } from "../output.ts";
 
 /** Octets handed to the file at a time. */
 const WRITE_OCTETS = 1_048_576;
+/** Octets that are checked and hashed at a time. */
+const PIECE_OCTETS = 65_536;
+/** What is not longer is looked at at once: some 1 ms of work, whatever it is. */
+const SMALL_OCTETS = 16_384;
 
 type PreparedMessage = AppendArgs["messages"][number];
 
@@ -120,10 +131,16 @@ class IncomingLiteral {
     }
     this.#checker.push(octets);
     this.#hash.update(octets);
-    this.#scanner!.push(octets);
     this.#parts.push(octets);
     this.#partsOctets += octets.length;
+    if (octets.length > SMALL_OCTETS) return this.#scanAndWrite(octets);
+    this.#scanner!.push(octets);
     if (this.#partsOctets >= WRITE_OCTETS) return this.#write();
+  }
+
+  async #scanAndWrite(octets: Buffer): Promise<void> {
+    await inTurns(this.#scanner!.pushInSteps(octets));
+    if (this.#partsOctets >= WRITE_OCTETS) await this.#write();
   }
 
   async finish(): Promise<{ args: PreparedMessage; attachments: Uint8Array[]; fault: MailErrorCode | undefined }> {
@@ -135,9 +152,8 @@ class IncomingLiteral {
         : { seconds: internalDate.epochSeconds, nanos: 0 };
     const flagsOf = flags === undefined ? { system: 0, user: [] } : flagArgs(flags);
     if (this.#whole !== undefined) {
-      this.#checker.push(this.#whole);
-      this.#hash.update(this.#whole);
-      const scanned = new MessageScanner(this.#rules.scan).finish(this.#whole);
+      const scanning = this.#scanWhole(this.#whole);
+      const scanned = scanning instanceof Promise ? await scanning : scanning;
       const args = { ...messageArgs(scanned, this.#hash.digest("hex"), arrival), flags: flagsOf };
       return { args, attachments: [scanned.cache, this.#whole], fault: this.#checker.finish() };
     }
@@ -145,9 +161,29 @@ class IncomingLiteral {
     await this.#file?.sync();
     await this.close();
     await syncDirectory(stageDirectory(this.#rules.partitionRoot));
-    const scanned = this.#scanner!.finish();
+    const scanned = await inTurns(this.#scanner!.finishInSteps());
     const args = { ...messageArgs(scanned, this.#hash.digest("hex"), arrival, this.#stage), flags: flagsOf };
     return { args, attachments: [scanned.cache], fault: this.#checker.finish() };
+  }
+
+  /** @returns at once what is small */
+  #scanWhole(whole: Buffer): ScannedMessage | Promise<ScannedMessage> {
+    const scanner = new MessageScanner(this.#rules.scan);
+    if (whole.length > SMALL_OCTETS) return inTurns(this.#scanInPieces(whole, scanner));
+    this.#checker.push(whole);
+    this.#hash.update(whole);
+    return scanner.finish(whole);
+  }
+
+  *#scanInPieces(whole: Buffer, scanner: MessageScanner): Generator<void, ScannedMessage> {
+    for (let at = 0; at < whole.length; at += PIECE_OCTETS) {
+      const piece = whole.subarray(at, at + PIECE_OCTETS);
+      this.#checker.push(piece);
+      this.#hash.update(piece);
+      yield* scanner.pushInSteps(piece);
+      yield;
+    }
+    return yield* scanner.finishInSteps();
   }
 
   async close(): Promise<void> {

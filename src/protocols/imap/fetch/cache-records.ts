@@ -2,11 +2,11 @@
 import { MessageScanner, recordVersion } from "../../../formats/mime/index.ts";
 import type { CachePlace, CacheReader, MessageLocation } from "../../../store/index.ts";
 import type { ImapService } from "../core.ts";
-import { nextTurn } from "../output.ts";
+import { inTurns, nextTurn } from "../output.ts";
 import type { MessageOctets } from "./message-octets.ts";
 
 /** Read at a time where a message is scanned anew. */
-const PIECE_OCTETS = 262_144;
+const PIECE_OCTETS = 65_536;
 
 /** To be closed. */
 export class CacheRecords {
@@ -49,10 +49,10 @@ export class CacheRecords {
     const scanner = new MessageScanner({ maxheaderlines: this.#maxheaderlines });
     const { sizeOctets } = octets.location;
     for (let at = 0; at < sizeOctets; at += PIECE_OCTETS) {
-      scanner.push(await octets.read(at, Math.min(sizeOctets, at + PIECE_OCTETS)));
+      await inTurns(scanner.pushInSteps(await octets.read(at, Math.min(sizeOctets, at + PIECE_OCTETS))));
       await nextTurn();
     }
-    return scanner.finish().cache;
+    return (await inTurns(scanner.finishInSteps())).cache;
   }
 
   close(): void {
