@@ -66,7 +66,13 @@ function goToBackground(): void {
 /** The master that runs START: who comes after it starts an idled of its own. 0 when a shell started us. */
 function masterPid(): number {
   const { ppid } = process;
-  return ppid > 1 && /cyr_master|cyrus-master/.test(readFileSync(`/proc/${ppid}/cmdline`, "latin1")) ? ppid : 0;
+  try {
+    return ppid > 1 && /cyr_master|cyrus-master/.test(readFileSync(`/proc/${ppid}/cmdline`, "latin1")) ? ppid : 0;
+  } catch (error) {
+    // It has ended since: a shell has, then; master would not before us.
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return 0;
+    throw error;
+  }
 }
 
 /** @param startedBy set in the background: the process whose end is ours, or 0 */
@@ -74,7 +80,7 @@ function serve(config: Config, log: Log, startedBy: number | undefined): void {
   let server: IdleServer;
   let mail: Mail;
   try {
-    mail = new Mail(config);
+    mail = openMail(config);
     const timeoutMs = Math.max(config.timeout, MIN_TIMEOUT_SECONDS) * 1_000;
     server = new IdleServer({ path: config.idlesocket, mail, log, timeoutMs });
   } catch (error) {
@@ -111,6 +117,16 @@ function serve(config: Config, log: Log, startedBy: number | undefined): void {
   tellReady(() => {
     if (startedBy === undefined) end("master is gone");
   });
+}
+
+function openMail(config: Config): Mail {
+  try {
+    return new Mail(config);
+  } catch (error) {
+    // SQLite's texts do not say which file.
+    const text = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot open the store in ${config.configdirectory}: ${text}`, { cause: error });
+  }
 }
 
 function isAlive(pid: number): boolean {

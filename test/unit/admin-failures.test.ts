@@ -109,3 +109,10 @@ test("cyr_expire takes several mailboxes, one of them once", async (t) => {
   assert.match(stderr, /out of 3 messages from 3 mailboxes/);
   assert.equal(site.run("expire", "-X", "1", "user/a", "a\x01b").status, 64);
 });
+
+test("cyr_idled says which store it cannot open", (t) => {
+  const site = new AdminSite(t);
+  const run = site.run("idled", "-d");
+  assert.equal(run.status, 75);
+  assertOneLine(run, /^cyr_idled: cannot open the store in \S+\/conf: unable to open database file$/m);
+});
