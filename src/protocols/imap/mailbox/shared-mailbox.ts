@@ -84,7 +84,9 @@ export class SharedMailbox {
   async #pushAll(): Promise<void> {
     while (this.#again) {
       this.#again = false;
-      const waiting = [...this.watchers];
+      const waiting: Watcher[] = [];
+      // Who enters IDLE later looks for news by itself; without anybody in it the change costs no snapshot.
+      for (const watcher of this.watchers) if (watcher.isWaiting) waiting.push(watcher);
       for (let at = 0; at < waiting.length; ) {
         const until = performance.now() + SLICE_MILLISECONDS;
         at = this.#mail.view((snapshot) => {
