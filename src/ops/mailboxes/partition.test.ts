@@ -64,7 +64,17 @@ function openStore(context: TestContext): {
     copyMessage(tx, source, cold, target, tx.mailbox(target.mbox).header.lastUid + 1, noFlags);
   });
   verbs.set("doom", (tx, args) => {
-    const { uniqueId, partition } = boxOf(tx, (args as { box: string }).box);
+    const { box, uid } = args as { box: string; uid: number };
+    const { uniqueId, partition } = boxOf(tx, box);
+    tx.doom(uniqueId, partition, uid, tx.now);
+  });
+  // As MOVE, and a cyr_expire that leaves nothing.
+  verbs.set("move", (tx, args) => {
+    const { from, to } = args as { from: string; to: string };
+    const { mbox, uniqueId, partition } = boxOf(tx, from);
+    verbs.get("copy")!(tx, { from, to }, [], undefined);
+    tx.mailbox(mbox).expunge([{ first: 1, last: 1 }], 1, 100, 0, []);
+    tx.mailbox(mbox).removeTombstones(1, 100, tx.now, []);
     tx.doom(uniqueId, partition, 1, tx.now);
   });
   const writer = StoreWriter.open({
@@ -150,7 +160,7 @@ test("a copy whose own file is made in this moment moves with its mailbox, thoug
   const files = store.files();
   const now = (): number => Math.ceil(Date.now() / 1000) + 1;
   await store.ask("alice", "copy", { from: "user.alice", to: "user.alice.p" });
-  await store.ask("alice", "doom", { box: "user.alice" });
+  await store.ask("alice", "doom", { box: "user.alice", uid: 1 });
   const source = join(store.directory(store.entry("user.alice")!), "1.");
   // The copy is durable, which the writer has not heard yet, and the source goes.
   while (files.step(now())) files.sync();
@@ -199,6 +209,28 @@ test("what a mailbox has left in a partition is replaced only when what is made 
   assert.deepEqual(done, ["second made", "synced", "default made"]);
   assert.equal(await store.read("user.alice", 1), "one");
 });
+
+for (const isGone of [false, true])
+  test(`a directory that is to be looked at keeps what copies are made of, ${isGone ? "also when its mailbox is deleted" : "though its row is gone"}`, async (context) => {
+    const store = openStore(context);
+    await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
+    await store.ask("alice", "mailboxes.create", { name: "user.alice.p" });
+    await store.ask("alice", "append", { box: "user.alice.p", text: "one" });
+    await store.settle();
+    const directory = store.directory(store.entry("user.alice.p")!);
+    // Left by an earlier move, and now to be looked at.
+    await store.ask("alice", "doom", { box: "user.alice.p", uid: 0 });
+    await store.ask("alice", "move", { from: "user.alice.p", to: "user.alice" });
+    if (isGone) await store.ask("alice", "mailboxes.delete", { name: "user.alice.p" });
+    const files = store.files();
+    const now = Math.ceil(Date.now() / 1000) + 1;
+    while (files.step(now));
+    assert.ok(existsSync(join(directory, "1.")), "the copy is not durable yet");
+    files.sync();
+    while (files.step(now)) files.sync();
+    assert.ok(!existsSync(join(directory, "1.")), "it goes in the end");
+    assert.equal(await store.read("user.alice", 1), "one");
+  });
 
 test("a mailbox deleted at once leaves no files", async (context) => {
   const store = openStore(context);

@@ -38,12 +38,16 @@ export interface BlobStore {
   take(blob: BlobName, staged: string, root?: string): void;
   /** Gives the octets of one message to another as well. @throws BlobMissing */
   link(source: BlobPlace, blob: BlobName): void;
+  /** Whether there are octets of that name, whatever they are. */
+  has(blob: BlobPlace): boolean;
   /** Whether the octets have the right length and digest: reads all of them. */
   holds(blob: BlobName): boolean;
   /** Takes a message's octets away; where a place is not only of one kind, see `spoolOnly`, from all of them. Nothing there is fine. */
   remove(blob: BlobPlace): void;
-  /** Takes all octets of a mailbox away, and what else is kept beside them, or only those of messages that are not to be kept. */
-  removeMailbox(place: string, uniqueId: UniqueId, isKept?: (uid: number) => boolean): void;
+  /** Takes all octets of a mailbox away, and what else is kept beside them. */
+  removeMailbox(place: string, uniqueId: UniqueId): void;
+  /** The messages of a mailbox that have octets in that place, where it is not only of one kind in any of them. */
+  uidsOf(place: string, uniqueId: UniqueId): number[];
   /**
    * Moves the octets of a mailbox, in the spool and in the archive, to a place of the same partition.
    * @returns false: there is more to move, call again

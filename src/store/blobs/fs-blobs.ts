@@ -120,18 +120,17 @@ export class FsBlobs implements BlobStore {
     }
   }
 
-  removeMailbox(place: string, uniqueId: UniqueId, isKept?: (uid: number) => boolean): void {
+  removeMailbox(place: string, uniqueId: UniqueId): void {
     for (const one of this.kindsOf(place)) {
-      const directory = this.directory(one, uniqueId);
-      if (isKept) {
-        for (const uid of uidsIn(directory)) if (!isKept(uid)) unlinkIfThere(messagePath(directory, uid));
-      } else {
-        // Never one that other mailboxes may be in.
-        rmSync(mailboxDirectory(rootPath(this.roots, rootNameOf(one)), uniqueId), { recursive: true, force: true });
-      }
-      this.known.delete(directory);
+      // Never a directory that other mailboxes may be in.
+      rmSync(mailboxDirectory(rootPath(this.roots, rootNameOf(one)), uniqueId), { recursive: true, force: true });
+      this.known.delete(this.directory(one, uniqueId));
       this.touch(rootNameOf(one));
     }
+  }
+
+  uidsOf(place: string, uniqueId: UniqueId): number[] {
+    return [...new Set(this.kindsOf(place).flatMap((one) => uidsIn(this.directory(one, uniqueId))))];
   }
 
   moveMailbox(from: string, to: string, uniqueId: UniqueId): boolean {

@@ -3,7 +3,7 @@
  * reading connection; only after `sync` may the rows be deleted, which is the writer's business. All calls are synchronous: this runs in a thread of
  * its own, in recovery, or in a program that opened the store itself.
  */
-import { closeSync, constants, existsSync, openSync, readSync, rmSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import type { Log } from "../../base/log.ts";
 import type { UniqueId } from "../../formats/ids.ts";
@@ -12,31 +12,21 @@ import { FsBlobs } from "../blobs/fs-blobs.ts";
 import { writeHeaderFile } from "../blobs/header-file.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { cachePath, mailboxDirectory } from "../blobs/paths.ts";
-import {
-  cacheRoot,
-  directoryOf,
-  hasLegacyDirectory,
-  headerRoot,
-  partitionOf,
-  placeOf,
-  rootPath,
-  type Roots,
-} from "../blobs/places.ts";
+import { cacheRoot, headerRoot, partitionOf, rootPath, type Roots } from "../blobs/places.ts";
 import type { Database, Value } from "../database.ts";
 import { blockId } from "../keys.ts";
-import { type ListEntry, readEntryByUniqueId } from "../list-entry.ts";
+import { readEntryByUniqueId } from "../list-entry.ts";
 import { readHeader } from "../mailbox-header.ts";
 import { isMove, type LinkSource, type MoveSource, type PendingRow, type PendingSource } from "../pending.ts";
 import { quotaRootOf } from "../quota-row.ts";
 import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
 import { CacheWrites } from "./cache-writes.ts";
+import { DoomedFiles } from "./doomed-files.ts";
 import { MoveBatch } from "./move-batch.ts";
 import type { ForeignFiles } from "./foreign-files.ts";
 
 /** Rows and octets read from the database at a time. */
 const ROWS_AT_A_TIME = 128;
-/** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
-const DOOMED_AT_A_TIME = 20;
 /** Looks for a message of another shard before it counts as gone. */
 const FOREIGN_ROUNDS = 3;
 
@@ -82,7 +72,6 @@ export class FileWork {
   private readonly partitions: Roots;
   private readonly log: Log;
   private readonly foreign: ForeignFiles | undefined;
-  private readonly hashing: LegacyHashing | undefined;
   private writtenSeq = 0;
   private syncedSeq = 0;
   /** The row whose file was made last, and the one up to which they are known to be durable. */
@@ -91,10 +80,9 @@ export class FileWork {
   /** Moves that are made, or being made, and whose rows are not gone yet. */
   private moving: MoveBatch | undefined;
   private blocked = false;
-  private doomed: number[] = [];
+  private readonly doomed: DoomedFiles;
   private headers: HeaderVersion[] = [];
   private readonly headersDone = new Map<number, number>();
-  private readonly doomedDone = new Set<number>();
   private written = 0;
   private writtenOctets = 0;
   /** Cache records of the portion at hand. */
@@ -109,8 +97,8 @@ export class FileWork {
     this.partitions = partitions;
     this.log = log;
     this.foreign = foreign;
-    this.hashing = hashing;
     this.blobs = new FsBlobs(partitions);
+    this.doomed = new DoomedFiles({ db, blobs: this.blobs, partitions, foreign, hashing });
     this.cacheWrites = new CacheWrites((path, error) => {
       // Not needed for anything: readers make the records again from the messages.
       this.log.warning("cache records not written", { path, error: String(error) });
@@ -146,7 +134,8 @@ export class FileWork {
       this.cacheWrites.flush();
     }
     const headers = this.writeHeaders();
-    const doomed = rows.length === 0 ? this.removeDoomed(nowSeconds) : 0;
+    const doomed = rows.length === 0 ? this.doomed.step(nowSeconds, this.syncedSeq) : 0;
+    this.written += doomed;
     return rows.length > 0 || headers > 0 || doomed > 0;
   }
 
@@ -183,10 +172,9 @@ export class FileWork {
     this.syncedSeq = this.writtenSeq;
     this.written = 0;
     this.writtenOctets = 0;
-    const { doomed, headers } = this;
-    this.doomed = [];
+    const { headers } = this;
     this.headers = [];
-    return { pendingSeq: this.syncedSeq, doomed, headers };
+    return { pendingSeq: this.syncedSeq, doomed: this.doomed.synced(), headers };
   }
 
   private syncBlobs(): void {
@@ -200,8 +188,7 @@ export class FileWork {
       // Everything is done again, also what only removed names.
       this.headers = [];
       this.headersDone.clear();
-      this.doomed = [];
-      this.doomedDone.clear();
+      this.doomed.syncFailed();
       throw error;
     }
     this.durableSeq = this.placedSeq;
@@ -355,72 +342,9 @@ export class FileWork {
     return done;
   }
 
-  private removeDoomed(nowSeconds: number): number {
-    // A pending file that is not durable yet may be a link to a doomed one.
-    const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", this.syncedSeq)![0] as number | null;
-    const sql = `SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ?`;
-    const limit = DOOMED_AT_A_TIME + this.doomedDone.size;
-    const rows = this.db.all(sql, nowSeconds, first ?? Number.MAX_SAFE_INTEGER, limit);
-    // Rows stay until the writer deletes them: those done before are passed over.
-    const seqs = new Set(rows.map(([seq]) => seq as number));
-    for (const seq of this.doomedDone) if (!seqs.has(seq)) this.doomedDone.delete(seq);
-    const waiting = rows.filter(([seq]) => !this.doomedDone.has(seq as number));
-    const needed = this.foreign && waiting.length > 0 ? this.foreign.needed() : undefined;
-    if (this.foreign && !needed) return 0;
-    let removed = 0;
-    for (const [seq, uniqueId, partition, uid] of waiting) {
-      if (needed?.has(uniqueId as UniqueId, partition as string, uid as number)) continue;
-      const entry = readEntryByUniqueId(this.db, uniqueId as UniqueId);
-      // Files of a directory by name that the mailbox is about to leave are not where they will be.
-      if (entry && hasLegacyDirectory(entry) && this.isMoving(entry)) continue;
-      const doomed = { place: placeNow(entry, partition as string, this.hashing), uniqueId: uniqueId as UniqueId };
-      if (uid === 0) {
-        // A mailbox that has come back to this partition since lives in it: only files without a row go.
-        if (entry?.mbox !== undefined && entry.partition === partition) {
-          const { mbox } = entry;
-          this.blobs.removeMailbox(
-            doomed.place,
-            doomed.uniqueId,
-            (one) => (this.hotBlock(mbox, one)?.find(one) ?? -1) >= 0,
-          );
-        }
-        // It may have gone to another shard since, which then has the row.
-        else if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq!)) continue;
-        else {
-          this.blobs.removeMailbox(doomed.place, doomed.uniqueId);
-          this.removeMetadata(partition as string, doomed.uniqueId);
-        }
-      } else this.blobs.remove({ ...doomed, uid: uid as number });
-      this.doomedDone.add(seq as number);
-      this.doomed.push(seq as number);
-      this.written += 1;
-      removed += 1;
-    }
-    return removed;
-  }
-
-  private isMoving({ mbox }: ListEntry): boolean {
-    return this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=0 LIMIT 1", mbox ?? null) !== undefined;
-  }
-
-  /** Cache and header file, where they are not beside the messages. */
-  private removeMetadata(partition: string, uniqueId: UniqueId): void {
-    for (const root of [cacheRoot(partition), headerRoot(partition)]) {
-      if (!this.partitions.has(root)) continue;
-      rmSync(mailboxDirectory(rootPath(this.partitions, root), uniqueId), { recursive: true, force: true });
-      this.blobs.touch(root);
-    }
-  }
-
   private cacheDirectory(place: string, uniqueId: UniqueId): string {
     return mailboxDirectory(rootPath(this.partitions, cacheRoot(partitionOf(place))), uniqueId);
   }
-}
-
-/** Where what a row of `doomed` names is now, whatever the mailbox was called when the row was written. */
-function placeNow(entry: ListEntry | undefined, place: string, hashing: LegacyHashing | undefined): string {
-  const directory = entry?.partition === partitionOf(place) ? directoryOf(placeOf(entry, 0, hashing)) : undefined;
-  return directory === undefined ? place : `${place}:${directory}`;
 }
 
 function blobOf({ partition, uniqueId, uid, guid, sizeOctets }: PendingRow): BlobName {

@@ -1,0 +1,192 @@
+/**
+ * Removes what table `doomed` names: a message's file, or a mailbox's directory. A file goes only when nothing that is not durable can be a link to it, and
+ * rows of `doomed` say when that is. What a row calls for is decided in one snapshot and done after it: files may be many.
+ */
+import { rmSync } from "node:fs";
+import type { UniqueId } from "../../formats/ids.ts";
+import type { FsBlobs } from "../blobs/fs-blobs.ts";
+import type { LegacyHashing } from "../blobs/legacy-directory.ts";
+import { mailboxDirectory } from "../blobs/paths.ts";
+import {
+  cacheRoot,
+  directoryOf,
+  hasLegacyDirectory,
+  headerRoot,
+  partitionOf,
+  placeOf,
+  rootPath,
+  type Roots,
+} from "../blobs/places.ts";
+import type { Database } from "../database.ts";
+import { blockId } from "../keys.ts";
+import { type ListEntry, readEntryByUniqueId } from "../list-entry.ts";
+import { HOT_SPAN, HotBlock } from "../records/hot.ts";
+import type { ForeignFiles, NeededFiles } from "./foreign-files.ts";
+
+/** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
+const DOOMED_AT_A_TIME = 20;
+
+export interface DoomedFilesOptions {
+  readonly db: Database;
+  readonly blobs: FsBlobs;
+  readonly partitions: Roots;
+  readonly foreign: ForeignFiles | undefined;
+  readonly hashing: LegacyHashing | undefined;
+}
+
+/** A row that may be acted on, and how. `nothing`: a later row is about the same directory. */
+interface Decision {
+  readonly seq: number;
+  readonly uniqueId: UniqueId;
+  readonly partition: string;
+  readonly uid: number;
+  /** Where the files are now. */
+  readonly place: string;
+  readonly what: "file" | "directory" | "nothing" | { readonly files: readonly number[] };
+}
+
+export class DoomedFiles {
+  private readonly options: DoomedFilesOptions;
+  private readonly db: Database;
+  /** Rows that are done, and stay until the writer deletes them. */
+  private readonly done = new Set<number>();
+  private unsynced: number[] = [];
+
+  constructor(options: DoomedFilesOptions) {
+    this.options = options;
+    this.db = options.db;
+  }
+
+  /**
+   * @param syncedSeq pending rows up to here are durable
+   * @returns how many rows it dealt with
+   */
+  step(nowSeconds: number, syncedSeq: number): number {
+    let decisions: Decision[];
+    this.db.run("BEGIN");
+    try {
+      decisions = this.decide(nowSeconds, syncedSeq);
+    } finally {
+      this.db.run("COMMIT");
+    }
+    let removed = 0;
+    for (const decision of decisions) if (this.remove(decision)) removed += 1;
+    return removed;
+  }
+
+  /** Everything done so far is durable. @returns the rows that may go */
+  synced(): number[] {
+    const { unsynced } = this;
+    this.unsynced = [];
+    return unsynced;
+  }
+
+  /** A sync failed: everything is done again. */
+  syncFailed(): void {
+    this.unsynced = [];
+    this.done.clear();
+  }
+
+  private decide(nowSeconds: number, syncedSeq: number): Decision[] {
+    // Pending files that are not durable yet may be links to doomed ones.
+    const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", syncedSeq)![0] as number | null;
+    const sql =
+      "SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ?";
+    const limit = DOOMED_AT_A_TIME + this.done.size;
+    const rows = this.db.all(sql, nowSeconds, first ?? Number.MAX_SAFE_INTEGER, limit);
+    const seqs = new Set(rows.map(([seq]) => seq as number));
+    for (const seq of this.done) if (!seqs.has(seq)) this.done.delete(seq);
+    const waiting = rows.filter(([seq]) => !this.done.has(seq as number));
+    if (waiting.length === 0) return [];
+    const { foreign } = this.options;
+    const needed = foreign?.needed();
+    if (foreign && !needed) return [];
+    const latest = waiting.some(([, , , uid]) => uid === 0) ? this.latestOfDirectories() : undefined;
+    const decisions: Decision[] = [];
+    for (const row of waiting) {
+      const decision = this.decideOne(row as [number, UniqueId, string, number], needed, latest);
+      if (decision) decisions.push(decision);
+    }
+    return decisions;
+  }
+
+  private decideOne(
+    [seq, uniqueId, partition, uid]: [number, UniqueId, string, number],
+    needed: NeededFiles | undefined,
+    latest: ReadonlyMap<string, number> | undefined,
+  ): Decision | undefined {
+    if (needed?.has(uniqueId, partition, uid)) return undefined;
+    const entry = readEntryByUniqueId(this.db, uniqueId);
+    // Files of a directory by name that the mailbox is about to leave are not where they will be.
+    if (entry && hasLegacyDirectory(entry) && this.isMoving(entry)) return undefined;
+    const place = placeNow(entry, partition, this.options.hashing);
+    const known = { seq, uniqueId, partition, uid, place };
+    if (uid > 0) return { ...known, what: "file" };
+    // What the mailbox has called for since this row waits for the later one.
+    if (latest!.get(directoryKey(uniqueId, partition)) !== seq) return { ...known, what: "nothing" };
+    // A mailbox that has come back to this partition since lives in it.
+    if (entry?.mbox !== undefined && entry.partition === partition)
+      return { ...known, what: { files: this.forsaken(entry.mbox, place, uniqueId) } };
+    return { ...known, what: "directory" };
+  }
+
+  /** The last row for each directory. */
+  private latestOfDirectories(): Map<string, number> {
+    const sql = "SELECT uniqueid, partition, max(seq) FROM doomed WHERE uid=0 GROUP BY uniqueid, partition";
+    return new Map(
+      this.db
+        .all(sql)
+        .map(([uniqueId, partition, seq]) => [directoryKey(uniqueId as string, partition as string), seq as number]),
+    );
+  }
+
+  /** Files of a mailbox that no row speaks of, but for those that lost theirs and are named in `doomed` on their own: these go when nothing needs them. */
+  private forsaken(mbox: number, place: string, uniqueId: UniqueId): number[] {
+    const sql = "SELECT uid FROM doomed WHERE uniqueid=? AND uid>0";
+    const doomed = new Set(this.db.all(sql, uniqueId).map(([uid]) => uid as number));
+    return this.options.blobs.uidsOf(place, uniqueId).filter((uid) => !doomed.has(uid) && !this.hasRow(mbox, uid));
+  }
+
+  private hasRow(mbox: number, uid: number): boolean {
+    const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, uid, HOT_SPAN));
+    return row !== undefined && HotBlock.decode(row[0] as Uint8Array).find(uid) >= 0;
+  }
+
+  private isMoving({ mbox }: ListEntry): boolean {
+    return this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=0 LIMIT 1", mbox ?? null) !== undefined;
+  }
+
+  private remove({ seq, uniqueId, partition, uid, place, what }: Decision): boolean {
+    const { blobs } = this.options;
+    if (what === "file") blobs.remove({ place, uniqueId, uid });
+    else if (what === "directory") {
+      // It may have gone to another shard since, which then has the row.
+      if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq)) return false;
+      blobs.removeMailbox(place, uniqueId);
+      this.removeMetadata(partition, uniqueId);
+    } else if (what !== "nothing") for (const one of what.files) blobs.remove({ place, uniqueId, uid: one });
+    this.done.add(seq);
+    this.unsynced.push(seq);
+    return true;
+  }
+
+  /** Cache and header file, where they are not beside the messages. */
+  private removeMetadata(partition: string, uniqueId: UniqueId): void {
+    const { partitions, blobs } = this.options;
+    for (const root of [cacheRoot(partition), headerRoot(partition)]) {
+      if (!partitions.has(root)) continue;
+      rmSync(mailboxDirectory(rootPath(partitions, root), uniqueId), { recursive: true, force: true });
+      blobs.touch(root);
+    }
+  }
+}
+
+function directoryKey(uniqueId: string, partition: string): string {
+  return `${uniqueId} ${partition}`;
+}
+
+/** Where what a row of `doomed` names is now, whatever the mailbox was called when the row was written. */
+function placeNow(entry: ListEntry | undefined, place: string, hashing: LegacyHashing | undefined): string {
+  const directory = entry?.partition === partitionOf(place) ? directoryOf(placeOf(entry, 0, hashing)) : undefined;
+  return directory === undefined ? place : `${place}:${directory}`;
+}
