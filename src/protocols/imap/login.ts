@@ -17,10 +17,14 @@ export function protectionText(session: ImapSession): string {
 }
 
 /** A user without INBOX gets one, and what else the `autocreate_` options say; a login does not fail for it. */
-async function makeMailboxes(session: ImapSession, { userid, isAnonymous, isAdmin }: Identity): Promise<void> {
+async function makeMailboxes(
+  session: ImapSession,
+  { userid, isAnonymous, isAdmin, isProxyAdmin }: Identity,
+): Promise<void> {
   const { inbox } = session.names;
   const { config, log } = session.service.context;
-  if (isAnonymous || isAdmin || inbox === undefined || config.autocreate_quota < 0 || config.readonly) return;
+  if (isAnonymous || isAdmin || isProxyAdmin || inbox === undefined || config.autocreate_quota < 0 || config.readonly)
+    return;
   if (session.view((snapshot) => snapshot.entry(inbox)) !== undefined) return;
   try {
     await session.mail.ask("mailboxes.autocreate", { userId: userid });
