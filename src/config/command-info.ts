@@ -1,12 +1,11 @@
 /** The commands of cyr_info: flags in, text and exit code out. */
-import type { HasProgram } from "./build-info.ts";
 import type { Config } from "./config.ts";
 import { loadCyrusConf } from "./cyrus-conf.ts";
 import { ConfigError } from "./error.ts";
 import { FlagError, type Flags, getopt } from "./getopt.ts";
 import { type Environment, loadImapdConf } from "./imapd-conf.ts";
 import { allLines, changedLines, defaultLines, parseVersion, redacted, type Version } from "./info.ts";
-import { formatFinding, lintConfiguration } from "./lint/index.ts";
+import { formatFinding, type Installed, lintConfiguration } from "./lint/index.ts";
 import { formatProcEntry, procDirectory, readProcFiles } from "./proc-files.ts";
 import { loadServices } from "./services.ts";
 import { suggest } from "./suggest.ts";
@@ -46,7 +45,7 @@ interface Input {
   readonly cyrusConf: string | undefined;
   readonly since: Version | undefined;
   readonly env: Environment;
-  readonly has: HasProgram;
+  readonly installed: Installed | undefined;
 }
 
 const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
@@ -60,9 +59,9 @@ const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
 
 /**
  * @param argv without interpreter and program
- * @param has tells of each program whether this installation has it
+ * @param installed for conf-lint; undefined: programs are not looked for
  */
-export function runInfo(argv: readonly string[], env: Environment, has: HasProgram = () => true): CommandResult {
+export function runInfo(argv: readonly string[], env: Environment, installed?: Installed): CommandResult {
   let flags: Flags;
   try {
     flags = getopt(argv, infoFlags);
@@ -80,7 +79,7 @@ export function runInfo(argv: readonly string[], env: Environment, has: HasProgr
   const path = flags.last("C");
   const load = (): Config => loadImapdConf({ ...(path !== undefined && { path }), service: flags.last("n"), env });
   try {
-    return command({ load, cyrusConf: flags.last("M"), since, env, has });
+    return command({ load, cyrusConf: flags.last("M"), since, env, installed });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { out: [], err: [`fatal error: ${error.message}`], exitCode: error.exitCode };
@@ -123,11 +122,11 @@ function unknownCommand(name: string): string {
  * Unknown settings go to stdout as `name: value`, which is all that Cyrus prints there; every finding goes to stderr
  * with its place and the reason. Exit code 0, as in Cyrus, also with findings: only a file that cannot be used gives 78.
  */
-function lint({ load, cyrusConf: path, env, has }: Input): CommandResult {
+function lint({ load, cyrusConf: path, env, installed }: Input): CommandResult {
   const config = load();
   const services = loadServices();
   const cyrusConf = loadCyrusConf({ ...(path !== undefined && { path }), env, services, mode: "reload" });
-  const findings = lintConfiguration(config, cyrusConf, services, has);
+  const findings = lintConfiguration(config, cyrusConf, services, installed);
   const out = findings.flatMap(({ unknown }) =>
     unknown ? [`${unknown.name}: ${redacted(unknown.name, unknown.value)}`] : [],
   );

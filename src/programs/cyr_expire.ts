@@ -16,7 +16,8 @@ import { openTools } from "./support/open-tools.ts";
 import { pruneDeliveries } from "./support/prune-deliveries.ts";
 import { runTool, type Start } from "./support/run-tool.ts";
 
-const name = "expire";
+/** Settings `cyr_expire_OPTION` are its own. */
+const name = "cyr_expire";
 const usage = `Expire messages and perform related maintenance tasks.
 
 usage: cyr_expire [OPTIONS] {mailbox...}

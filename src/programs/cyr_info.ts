@@ -2,14 +2,14 @@
 import { writeSync } from "node:fs";
 import { runInfo, sessionsToEnd } from "../config/command-info.ts";
 import { procDirectory, requestSessionEnd } from "../server/proc/proc-files.ts";
-import { hasProgram } from "./support/has-program.ts";
+import { canRun, hasProgram } from "./support/has-program.ts";
 import { runTool, type Start } from "./support/run-tool.ts";
 
 function main(start: Start): number {
   const argv = process.argv.slice(2);
   const wanted = sessionsToEnd(argv);
   if (wanted !== undefined) return endSessions(start, wanted.names, wanted.configFile);
-  const { out, err, exitCode } = runInfo(argv, process.env, hasProgram);
+  const { out, err, exitCode } = runInfo(argv, process.env, { has: hasProgram, canRun });
   for (const line of err) console.error(line);
   if (out.length > 0) writeAll(`${out.join("\n")}\n`);
   return exitCode;

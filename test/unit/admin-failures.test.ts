@@ -110,6 +110,13 @@ test("cyr_expire takes several mailboxes, one of them once", async (t) => {
   assert.equal(site.run("expire", "-X", "1", "user/a", "a\x01b").status, 64);
 });
 
+test("settings of a program by its name count", (t) => {
+  const site = new AdminSite(t, "cyr_expire_duplicate_db_path: {configdirectory}/own/deliver.db");
+  assert.equal(site.run("expire", "-E", "3").status, 0);
+  assert.ok(existsSync(join(site.dir, "conf/own/deliver.db")));
+  assert.ok(!existsSync(join(site.dir, "conf/deliver.db")));
+});
+
 test("cyr_idled says which store it cannot open", (t) => {
   const site = new AdminSite(t);
   const run = site.run("idled", "-d");

@@ -1,4 +1,4 @@
-/** Entries of cyrus.conf that start nothing, because this version does not have the program. */
+/** Entries of cyrus.conf whose program is not there. */
 import type { HasProgram } from "../build-info.ts";
 import type { CyrusConf, Entry } from "../cyrus-conf.ts";
 import { programOf } from "./commands.ts";
@@ -12,10 +12,26 @@ const known: ReadonlySet<string> = new Set(
    sync_server synclog timsieved tls_prune unexpunge userseen virusscan zoneinfo`.split(/\s+/),
 );
 
-export function absentPrograms(conf: CyrusConf, has: HasProgram): readonly Finding[] {
+/** What an installation can start. */
+export interface Installed {
+  /** Whether it has this program of its own, such as cyr_imapd. */
+  readonly has: HasProgram;
+  /** Whether this first word of a `cmd=`, a path or a bare name, is an executable of somebody else's. */
+  readonly canRun: (command: string) => boolean;
+}
+
+export function absentPrograms(conf: CyrusConf, { has, canRun }: Installed): readonly Finding[] {
   return [...conf.start, ...conf.services, ...conf.events, ...conf.daemons].flatMap((entry) => {
     const program = cyrusProgram(entry);
-    if (program === undefined || has(`cyr_${program}`)) return [];
+    if (program === undefined) {
+      const [command] = entry.cmd;
+      if (has(command) || has(`cyr_${command}`) || canRun(command)) return [];
+      const effect = entry.section === "EVENTS" ? "the event will not run" : "the server will not start";
+      return [
+        { file: entry.file, line: entry.line, text: `${entry.name}: cannot find executable ${command}; ${effect}` },
+      ];
+    }
+    if (has(`cyr_${program}`)) return [];
     const effect = "listen" in entry ? "the service is disabled" : "the entry is passed over";
     return [
       { file: entry.file, line: entry.line, text: `${entry.name}: ${program} is not part of this version; ${effect}` },

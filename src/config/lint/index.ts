@@ -1,29 +1,29 @@
 /** What `cyr_info conf-lint` finds in a pair of imapd.conf and cyrus.conf that both can be read. */
-import type { HasProgram } from "../build-info.ts";
 import type { Config } from "../config.ts";
 import type { CyrusConf } from "../cyrus-conf.ts";
 import { ConfigError } from "../error.ts";
 import type { Services } from "../services.ts";
 import { requireMailStore } from "../start-checks.ts";
-import { absentPrograms } from "./absent-programs.ts";
+import { absentPrograms, type Installed } from "./absent-programs.ts";
 import { lintEvents, lintServices, lintStart } from "./entries.ts";
 import type { Finding } from "./finding.ts";
 import { mismatchedSockets, overlappingPartitions } from "./places.ts";
 import { unknownSettings } from "./unknown-settings.ts";
 
+export type { Installed } from "./absent-programs.ts";
 export { type Finding, formatFinding } from "./finding.ts";
 
 /**
  * @param config loaded without a service
  * @param cyrusConf parsed in mode "reload", so that all errors are at hand
- * @param has tells of each program whether it is there
+ * @param installed undefined: programs are not looked for
  * @returns in the order of the files and of their lines, imapd.conf first
  */
 export function lintConfiguration(
   config: Config,
   cyrusConf: CyrusConf,
   services: Services,
-  has: HasProgram = () => true,
+  installed?: Installed,
 ): readonly Finding[] {
   const findings = [
     ...unknownSettings(config, cyrusConf),
@@ -32,7 +32,7 @@ export function lintConfiguration(
     ...overlappingPartitions(config),
     ...cyrusConf.errors.map(({ file, line, text, hint }) => ({ file, line, text: `${text}: ${hint}` })),
     ...cyrusConf.warnings,
-    ...absentPrograms(cyrusConf, has),
+    ...(installed ? absentPrograms(cyrusConf, installed) : []),
     ...lintStart(cyrusConf, config),
     ...lintServices(cyrusConf, services),
     ...lintEvents(cyrusConf),

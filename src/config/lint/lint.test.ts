@@ -126,19 +126,34 @@ SERVICES {
     e cmd="/usr/lib/cyrus/bin/pop3d -s" listen=110
     f cmd="imapd" listen=143
     g cmd="site_program" listen=144
+    h cmd="site_typo" listen=145
+}
+EVENTS {
+    i cmd="/opt/site/gone" at=0400
 }
 `;
   const parsed = parseCyrusConf(conf, { file: "c", services });
   const has = (name: string): boolean => ["cyr_cyrusdb", "cyr_imapd", "cyr_ctl_deliver"].includes(name);
+  const canRun = (command: string): boolean => ["/opt/site/bin/squatter", "site_program"].includes(command);
   assert.deepEqual(
-    lintConfiguration(config, parsed, services, has).flatMap(({ line, text }) =>
-      /version/.test(text) ? [`${line}: ${text}`] : [],
+    lintConfiguration(config, parsed, services, { has, canRun }).flatMap(({ line, text }) =>
+      /version|executable/.test(text) ? [`${line}: ${text}`] : [],
     ),
     [
       "3: b: mboxlist is not part of this version; the entry is passed over",
       "8: e: pop3d is not part of this version; the service is disabled",
+      "11: h: cannot find executable site_typo; the server will not start",
+      "14: i: cannot find executable /opt/site/gone; the event will not run",
     ],
   );
+});
+
+test("a misspelt option of a service", () => {
+  const conf = "SERVICES {\n imap cmd=imapd listen=imap\n}\n";
+  assert.deepEqual(lint("imap_timout: 3", conf), [unknown(3, "imap_timout", "did you mean imap_timeout?")]);
+  assert.deepEqual(lint("quota_debug: yes\ncyr_expire_debug: yes\ncyr_quota_debug: yes"), [
+    unknown(5, "cyr_quota_debug", "there is no service 'cyr_quota' in cyrus.conf"),
+  ]);
 });
 
 test("services", () => {

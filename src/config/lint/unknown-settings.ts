@@ -54,9 +54,8 @@ const tools: readonly string[] = [
   "tls_prune",
   "unexpunge",
 ];
-const toolNames: ReadonlySet<string> = new Set(
-  tools.flatMap((name) => [name, `cyr_${name.replace(/^(?:cyr|ctl)_/, "")}`]),
-);
+/** Under these names only, whatever the program's file is called: `quota_OPTION`, not `cyr_quota_OPTION`. */
+const toolNames: ReadonlySet<string> = new Set(tools);
 
 export function unknownSettings(config: Config, cyrusConf: CyrusConf): readonly Finding[] {
   const names = [...cyrusConf.services, ...cyrusConf.daemons].map(({ name }) => name.toLowerCase());
@@ -82,7 +81,7 @@ function lintSetting(setting: Setting, config: Config, services: ReadonlySet<str
     if (isService && whyNotPattern(option, config) === undefined) return undefined;
     if (isBackendLogin(service, option, config)) return undefined;
   }
-  return unknown(setting, reason || explain(name));
+  return unknown(setting, reason || explain(name, services));
 }
 
 /** undefined: it is one of the names administrators make; otherwise the reason, "" when it has no such shape. */
@@ -126,9 +125,11 @@ function valueFinding(setting: Setting, option: Parameters<typeof parseValue>[1]
   }
 }
 
-function explain(name: string): string {
+function explain(name: string, services: ReadonlySet<string>): string {
   for (const [service, option] of splits(name)) {
     if (options.has(option)) return `there is no service '${service}' in cyrus.conf`;
+    const meant = services.has(service) ? suggest(option, options.keys()) : undefined;
+    if (meant !== undefined) return `did you mean ${service}_${meant}?`;
   }
   const near = suggest(name, options.keys());
   return near === undefined ? "it is no option" : `did you mean ${near}?`;
