@@ -13,7 +13,7 @@ import { refuse, systemFlagBit } from "../../../ops/index.ts";
 import { localZoneMinutes } from "../zone.ts";
 import type { SelectedMailbox } from "../mailbox/selected-mailbox.ts";
 import type { Canonical } from "./canonical.ts";
-import { type Needle, needle } from "./message-text.ts";
+import { type Needle, needle } from "./needle.ts";
 
 /** What a key must have at hand: a later one includes the earlier ones. */
 export const Needs = { hot: 0, cold: 1, record: 2, message: 3 } as const;

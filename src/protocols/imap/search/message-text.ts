@@ -6,50 +6,22 @@ import {
   cachePartCount,
   charsetDecoder,
   decodeText,
-  decodeWords,
   type FieldPlaces,
   type FieldSet,
   headerFields,
   type PartInfo,
+  type TransferDecoder,
   transferDecoder,
 } from "../../../formats/mime/index.ts";
 import type { MessageOctets } from "../fetch/message-octets.ts";
 import type { Canonical } from "./canonical.ts";
+import { fieldsEnd, fieldsHave, HeaderSearch, isWithinField } from "./header-text.ts";
+import type { Needle, Turn } from "./needle.ts";
 
-/** What is looked for, in canonical form. */
-export interface Needle {
-  readonly text: string;
-  /** Nothing but visible ASCII: then plain ASCII text need not be brought into canonical form to see that it is not there. */
-  readonly isWord: boolean;
-  readonly octets: Uint8Array;
-}
-
-export function needle(text: string): Needle {
-  return { text, isWord: /^[\x21-\x7e]+$/.test(text), octets: Buffer.from(text, "utf8") };
-}
-
-/** Octets decoded at a time: some 1 ms of work. */
-const PIECE_OCTETS = 65_536;
-
-/** Unfolded, decoded value of each field in octets of header fields, in canonical form. */
-function* canonicalValues(fields: Buffer, canonical: Canonical): Generator<string> {
-  const text = fields.toString("latin1");
-  let at = 0;
-  while (at < text.length) {
-    let end = text.indexOf("\n", at);
-    while (end >= 0 && (text[end + 1] === " " || text[end + 1] === "\t")) end = text.indexOf("\n", end + 1);
-    if (end < 0) end = text.length;
-    const field = text.slice(at, end);
-    at = end + 1;
-    const colon = field.indexOf(":");
-    if (colon < 0) continue;
-    const value = field
-      .slice(colon + 1)
-      .replaceAll(/\r?\n|\r$/g, "")
-      .trim();
-    yield canonical.text(decodeWords(value));
-  }
-}
+/** Octets decoded at a time: some 1 ms of work, a few in scripts that fold slowly. */
+const PIECE_OCTETS = 32_768;
+/** Octets of one header read at a time. */
+const HEADER_OCTETS = 262_144;
 
 const places: FieldPlaces = { bounds: [], length: 0 };
 
@@ -101,16 +73,6 @@ function lower(octet: number): number {
   return octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet;
 }
 
-export function fieldsHave(fields: Buffer, needle: Needle, canonical: Canonical): boolean {
-  if (needle.isWord && !canonical.skipsSpaces && isAscii(fields)) {
-    // Plain text without encoded words: what is not in it as it stands is not in any value.
-    const lower = fields.toString("latin1").toLowerCase();
-    if (!lower.includes(needle.text) && !lower.includes("=?")) return false;
-  }
-  for (const value of canonicalValues(fields, canonical)) if (value.includes(needle.text)) return true;
-  return false;
-}
-
 /** The same from the message's own header. @throws MessageMissing */
 export async function headerHas(
   headerSizeOctets: number,
@@ -118,13 +80,11 @@ export async function headerHas(
   fields: FieldSet,
   needle: Needle,
   canonical: Canonical,
+  turn: Turn,
 ): Promise<boolean> {
   const header = await octets.read(0, headerSizeOctets);
-  return fieldsHave(headerFields(header, fields), needle, canonical);
+  return new HeaderSearch(needle, canonical, turn).has(headerFields(header, fields));
 }
-
-/** Gives others their turn when it is due; undefined when it is not. */
-export type Turn = () => Promise<unknown> | undefined;
 
 /** BODY and TEXT. @throws MessageMissing */
 export async function contentsHave(
@@ -136,8 +96,9 @@ export async function contentsHave(
   turn: Turn,
 ): Promise<boolean> {
   await octets.loadWhole();
-  const parts = Array.from({ length: cachePartCount(record) }, (_, index) => cachePart(record, 0, index));
-  for (const part of parts) {
+  const count = cachePartCount(record);
+  for (let index = 0; index < count; index++) {
+    const part = cachePart(record, 0, index);
     // A message may have thousands of parts, each with a header as long as it likes.
     const waiting = turn();
     if (waiting !== undefined) await waiting;
@@ -145,18 +106,37 @@ export async function contentsHave(
     // Headers of embedded messages and parts are contents of the message, its own header is not.
     const isOwnHeader = headerStart === 0;
     if (headerEnd > headerStart && (headers || !isOwnHeader)) {
-      const header = await octets.read(headerStart, headerEnd);
-      if (fieldsHave(header, needle, canonical)) return true;
+      if (await headerPartHas(headerStart, headerEnd, octets, new HeaderSearch(needle, canonical, turn))) return true;
       // TEXT finds names of fields, too.
-      if (headers && canonical.text(decodeText(header, "utf-8")).includes(needle.text)) return true;
+      const names: Encoded = { bodyStart: headerStart, bodyEnd: headerEnd, encoding: "8bit", charset: "utf-8" };
+      if (headers && (await partHas(names, octets, needle, canonical, turn))) return true;
     }
     if (kind === "text" && (await partHas(part, octets, needle, canonical, turn))) return true;
   }
   return false;
 }
 
+async function headerPartHas(
+  start: number,
+  headerEnd: number,
+  octets: MessageOctets,
+  search: HeaderSearch,
+): Promise<boolean> {
+  for (let at = start; at < headerEnd; ) {
+    const end = Math.min(headerEnd, at + HEADER_OCTETS);
+    const some = await octets.read(at, end);
+    // The octet behind what is used tells whether a field goes on there.
+    const used = end === headerEnd ? some.length : fieldsEnd(some, 0, HEADER_OCTETS / 2, some.length - 1);
+    if (await search.has(some.subarray(0, used), end < headerEnd && isWithinField(some, used))) return true;
+    at += used;
+  }
+  return false;
+}
+
+type Encoded = Pick<PartInfo, "bodyStart" | "bodyEnd" | "encoding" | "charset">;
+
 async function partHas(
-  part: PartInfo,
+  part: Encoded,
   octets: MessageOctets,
   wanted: Needle,
   canonical: Canonical,
@@ -164,19 +144,24 @@ async function partHas(
 ): Promise<boolean> {
   const { encoding, bodyStart, bodyEnd } = part;
   const isPlain = encoding === "7bit" || encoding === "8bit" || encoding === "binary";
-  const transfer = transferDecoder(encoding);
-  if (transfer === undefined) return false;
   const charset = part.charset === "" ? "utf-8" : part.charset;
-  const decoder = charsetDecoder(charset);
+  const canBeSeen = wanted.isWord && !canonical.skipsSpaces && !isShifting(charset);
+  let transfer: TransferDecoder | undefined;
+  let decoder: TextDecoder | undefined;
   // Canonical text that a match may begin in which ends in the next piece.
   let kept = "";
   for (let at = bodyStart; ; ) {
     const end = Math.min(bodyEnd, at + PIECE_OCTETS);
     const isLast = end === bodyEnd;
     const raw = at < end ? await octets.read(at, end) : Buffer.alloc(0);
-    if (isPlain && isLast && at === bodyStart && wanted.isWord && isAscii(raw) && !isShifting(charset)) {
+    if (isPlain && isLast && at === bodyStart && canBeSeen && isAscii(raw)) {
       return raw.toString("latin1").toLowerCase().includes(wanted.text);
     }
+    if (at === bodyStart) {
+      transfer = transferDecoder(encoding);
+      decoder = charsetDecoder(charset);
+    }
+    if (transfer === undefined) return false;
     const pushed = transfer.push(raw);
     const decoded = isLast ? Buffer.concat([pushed, transfer.finish()]) : pushed;
     const text = decoder === undefined ? decodeText(decoded, charset) : decoder.decode(decoded, { stream: !isLast });

@@ -214,6 +214,7 @@ export class SearchRun {
                 test.fields,
                 test.needle,
                 this.#canonical,
+                () => this.#turn(),
               )
             : false)
         );
