@@ -85,6 +85,7 @@ test("a value may end in a character whose last octet is 160", () => {
   const exact = new Canonical({ skipDiacritics: false, whitespace: "merge" });
   assert.equal(fieldsHave(Buffer.from("Subject: voilà \r\n"), wanted, canonical), true);
   assert.equal(fieldsHave(Buffer.from("Subject: voilà\r\n"), needle(exact.text("voilà")), exact), true);
+  assert.equal(fieldsHave(Buffer.from("Subject: ОТЧЕР\r\n"), needle(canonical.text("отчер")), canonical), true);
 });
 
 test("where fields end", () => {
