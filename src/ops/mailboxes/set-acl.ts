@@ -24,8 +24,10 @@ export interface SetAclArguments {
   readonly rights: string;
 }
 
+/** Entries of an ACL that gets no more of them: each is a row of the list's index, for each mailbox that has the ACL. */
+export const MAX_ACL_ENTRIES = 1_000;
 /**
- * Longest ACL that is made longer still: some thousand entries. Each change writes it whole, in the one writer, and each mailbox
+ * Longest ACL that is made longer still. Each change writes it whole, in the one writer, and each mailbox
  * made below has it too, so that without an end one user could keep all others waiting and fill the disk past any quota.
  */
 export const MAX_ACL_CHARACTERS = 65_536;
@@ -57,7 +59,9 @@ export const setAcl: MailboxVerb<SetAclArguments, void> = {
       if (!isAdmin && implicitOwnerRights & ~wanted & Right.admin) refuse("permissionDenied");
       wanted |= implicitOwnerRights;
     } else if (identifier === `-${owner}` && !isAdmin) wanted &= ~implicitOwnerRights;
-    const acl = printAcl(withEntry(entries, identifier, wanted), legacy);
+    const changed = withEntry(entries, identifier, wanted);
+    if (changed.length > Math.max(MAX_ACL_ENTRIES, entries.length)) refuse("notSupported");
+    const acl = printAcl(changed, legacy);
     if (acl === entry.acl) return;
     if (acl.length > Math.max(MAX_ACL_CHARACTERS, entry.acl.length)) refuse("notSupported");
     const folderModseq = tx.nextFolderModseq(name);

@@ -8,7 +8,7 @@ import { parseQuotaLimits } from "../quota/index.ts";
 import { moveAllMessages } from "../messages/move-all.ts";
 import { MAX_DELETED_COPIES, mailboxVerbs } from "./index.ts";
 import type { MailboxRules } from "./rules.ts";
-import { MAX_ACL_CHARACTERS } from "./set-acl.ts";
+import { MAX_ACL_CHARACTERS, MAX_ACL_ENTRIES } from "./set-acl.ts";
 import { specialUses } from "./special-use.ts";
 import { name, Site } from "./site.fixture.ts";
 
@@ -518,22 +518,20 @@ describe("SETACL", () => {
   test("an ACL has an end; one that is longer already can become shorter", () => {
     using site = makeSite();
     const entry = site.entry("user.alice")!;
-    const has = (characters: number): void => {
-      const acl = `${entry.acl}bob\tlr\t`.padEnd(characters, "x\tl\t");
-      site.ask("cyrus", { name: "test", run: ({ tx }) => tx.putEntry({ ...entry, acl }) }, undefined);
+    const has = (count: number, padding: string): void => {
+      const acl = Array.from({ length: count - 2 }, (_, n) => `x${n}${padding}\tl\t`).join("");
+      const putEntry = { ...entry, acl: `${entry.acl}bob\tlr\t${acl}` };
+      site.ask("cyrus", { name: "test", run: ({ tx }) => tx.putEntry(putEntry) }, undefined);
     };
-    has(MAX_ACL_CHARACTERS);
-    play(
-      site,
-      "alice: acl user.alice carol lrs => notSupported\nalice: acl user.alice bob\nalice: acl user.alice eve l",
-    );
-    has(2 * MAX_ACL_CHARACTERS);
-    play(
-      site,
-      `alice: acl user.alice bob lrs => notSupported
+    const script = `alice: acl user.alice carol l => notSupported
        cyrus: acl user.alice carol l => notSupported
-       alice: acl user.alice bob`,
-    );
+       alice: acl user.alice bob`;
+    has(MAX_ACL_ENTRIES, "");
+    play(site, `${script}\nalice: acl user.alice eve l\nalice: acl user.alice eve lrs`);
+    has(2 * MAX_ACL_ENTRIES, "");
+    play(site, `${script}\nalice: acl user.alice eve l => notSupported`);
+    has(300, "y".repeat(MAX_ACL_CHARACTERS / 300));
+    play(site, `alice: acl user.alice bob lrs => notSupported\n${script}`);
   });
 
   test("switched off for users; not for anyone; no such group", () => {
