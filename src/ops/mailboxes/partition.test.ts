@@ -210,6 +210,22 @@ test("what a mailbox has left in a partition is replaced only when what is made 
   assert.equal(await store.read("user.alice", 1), "one");
 });
 
+test("a mailbox that comes back finds nothing of what was removed while it was away", async (context) => {
+  const store = openStore(context);
+  await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
+  await store.ask("alice", "mailboxes.create", { name: "user.alice.p" });
+  await store.ask("alice", "append", { box: "user.alice.p", text: "one" });
+  await store.settle();
+  const here = store.directory(store.entry("user.alice.p")!);
+  const move = { from: "user.alice.p", to: "user.alice.p" };
+  await store.ask("cyrus", "mailboxes.rename", { ...move, partition: "second" });
+  await store.ask("alice", "move", { from: "user.alice.p", to: "user.alice" });
+  await store.ask("cyrus", "mailboxes.rename", { ...move, partition: "default" });
+  await store.settle();
+  assert.ok(!existsSync(join(here, "1.")));
+  assert.equal(await store.read("user.alice", 1), "one");
+});
+
 for (const isGone of [false, true])
   test(`a directory that is to be looked at keeps what copies are made of, ${isGone ? "also when its mailbox is deleted" : "though its row is gone"}`, async (context) => {
     const store = openStore(context);

@@ -126,7 +126,7 @@ export class DoomedFiles {
     if (latest!.get(directoryKey(uniqueId, partition)) !== seq) return { ...known, what: "nothing" };
     // A mailbox that has come back to this partition since lives in it.
     if (entry?.mbox !== undefined && entry.partition === partition)
-      return { ...known, what: { files: this.forsaken(entry.mbox, place, uniqueId) } };
+      return { ...known, what: { files: this.forsaken(entry.mbox, place, uniqueId, partition) } };
     return { ...known, what: "directory" };
   }
 
@@ -141,9 +141,10 @@ export class DoomedFiles {
   }
 
   /** Files of a mailbox that no row speaks of, but for those that lost theirs and are named in `doomed` on their own: these go when nothing needs them. */
-  private forsaken(mbox: number, place: string, uniqueId: UniqueId): number[] {
-    const sql = "SELECT uid FROM doomed WHERE uniqueid=? AND uid>0";
-    const doomed = new Set(this.db.all(sql, uniqueId).map(([uid]) => uid as number));
+  private forsaken(mbox: number, place: string, uniqueId: UniqueId, partition: string): number[] {
+    const doomed = new Set<number>();
+    for (const [uid, where] of this.db.all("SELECT uid, partition FROM doomed WHERE uniqueid=? AND uid>0", uniqueId))
+      if (partitionOf(where as string) === partition) doomed.add(uid as number);
     return this.options.blobs.uidsOf(place, uniqueId).filter((uid) => !doomed.has(uid) && !this.hasRow(mbox, uid));
   }
 
