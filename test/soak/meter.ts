@@ -24,8 +24,8 @@ export interface Sample {
 
 /** Bound of growth between one tenth and the end. */
 const maximumRatio = 1.5;
-/** The log is begun anew above 16 to 32 MiB; a large group may come on top. */
-const maximumWalMiB = 96;
+/** The log is begun anew above 24 MiB, and waits longer for readers from 48 and 80 MiB on; what is written meanwhile comes on top. */
+const maximumWalMiB = 128;
 const watchEveryMs = 250;
 
 export class Meter {

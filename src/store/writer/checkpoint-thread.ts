@@ -24,11 +24,12 @@ const EVERY_MILLISECONDS = 250;
 /** Below this the log is left alone: moving a few pages costs a flush of the database file. */
 const WORTH_OCTETS = 4 << 20;
 const RESTART_OCTETS = 24 << 20;
-/** How long a RESTART waits for readers while the writer pauses. */
+/** How long a RESTART waits for readers while the writer pauses, by the length of the log: the longer that is, the lesser an evil is a pause. */
 const BUSY_MILLISECONDS = 10;
-/** The same for a log that has grown past LONG_OCTETS: then a short pause of the writer is the lesser evil. */
-const LONG_BUSY_MILLISECONDS = 50;
-const LONG_OCTETS = 48 << 20;
+const LONGER = [
+  { octets: 48 << 20, busyMilliseconds: 50 },
+  { octets: 80 << 20, busyMilliseconds: 250 },
+] as const;
 /** A RESTART that readers prevented is tried again so soon. */
 const AGAIN_MILLISECONDS = 40;
 
@@ -68,15 +69,15 @@ function failed(error: unknown): void {
 
 let timer: NodeJS.Timeout | undefined;
 let pausing = false;
-let isLong = false;
+let walLength = 0;
 
 function look(): void {
   timer = setTimeout(look, EVERY_MILLISECONDS);
   try {
     if (pausing || walOctets() < WORTH_OCTETS) return;
     const { frames } = checkpoint("PASSIVE");
-    isLong = frames * PAGE_SIZE > LONG_OCTETS;
-    if (frames * PAGE_SIZE > RESTART_OCTETS && frames !== restartedAt) askForPause();
+    walLength = frames * PAGE_SIZE;
+    if (walLength > RESTART_OCTETS && frames !== restartedAt) askForPause();
   } catch (error) {
     failed(error);
   }
@@ -90,7 +91,8 @@ function askForPause(): void {
 /** The writer pauses: the log is moved as a whole, and the next write begins it anew. */
 function restart(): void {
   try {
-    db.sqlite.exec(`PRAGMA busy_timeout=${isLong ? LONG_BUSY_MILLISECONDS : BUSY_MILLISECONDS}`);
+    const longer = LONGER.findLast(({ octets }) => walLength > octets);
+    db.sqlite.exec(`PRAGMA busy_timeout=${longer?.busyMilliseconds ?? BUSY_MILLISECONDS}`);
     const { frames, busy } = checkpoint("RESTART");
     if (!busy) restartedAt = frames;
     else {
