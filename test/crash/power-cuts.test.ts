@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 import { scratchDirectory } from "../simulation/disk/tree.ts";
 import type { DiskOptions } from "../simulation/disk/disk-model.ts";
 import { powerCuts } from "../simulation/run/power-cuts.ts";
+import { slowFiles } from "../simulation/run/slow-files.ts";
 import { recordRun } from "../simulation/run/record-run.ts";
 import { variants } from "../simulation/store/open-store.ts";
 import { storeSubject } from "../simulation/store/store-subject.ts";
@@ -33,13 +34,14 @@ test(`${totalStates} power cuts lose nothing`, async () => {
     const subject = storeSubject(variant);
     const actions = 200 + 100 * (run % 5);
     const concurrency = 1 + (run % 8);
+    const isSlow = run % 2 === 1;
     const recording = await recordRun({
       directory: scratch,
       subject: subjectModule,
       seed,
       actions,
       concurrency,
-      environment: { SIM_VARIANT: variant },
+      environment: { SIM_VARIANT: variant, ...(isSlow ? slowFiles : {}) },
       apart: options.mounts !== undefined,
     });
     assert.equal(recording.stderr, "", `seed ${seed}`);
@@ -56,6 +58,7 @@ test(`${totalStates} power cuts lose nothing`, async () => {
       seed,
       variant,
       disk,
+      isSlow ? "slow" : "",
       concurrency,
       recording.operations.length,
       acknowledged,
@@ -71,6 +74,7 @@ test(`${totalStates} power cuts lose nothing`, async () => {
       "seed",
       "variant",
       "disk",
+      "files",
       "in flight",
       "operations",
       "acknowledged",
@@ -79,7 +83,7 @@ test(`${totalStates} power cuts lose nothing`, async () => {
       "second lives",
       "lost",
     ],
-    [...rows, ["all", "", "", "", ...[4, 5, 6, 7, 8, 9].map((column) => sum(rows, column))]],
+    [...rows, ["all", "", "", "", "", ...[5, 6, 7, 8, 9, 10].map((column) => sum(rows, column))]],
   );
   assert.deepEqual(failures.slice(0, 5), [], `${failures.length} states with losses`);
 });
