@@ -13,8 +13,22 @@ import { Needs, type Test } from "./compile.ts";
 import { searchMilliseconds } from "./flag-scan.ts";
 import { contentsHave, headerHas, recordHeaderHas } from "./message-text.ts";
 
-/** Messages between looks at the clock. */
+/** Messages between looks at the clock, where there are few keys. */
 const MESSAGES_A_LOOK = 64;
+/** Keys that are held against messages between looks at the clock: some 1 ms of work. */
+const KEYS_A_LOOK = 1_024;
+
+/** Messages between looks at the clock: the fewer, the more keys a SEARCH has. */
+export function messagesALook(test: Test): number {
+  return Math.max(1, Math.min(MESSAGES_A_LOOK, Math.floor(KEYS_A_LOOK / keyCount(test))));
+}
+
+/** Tests are nested no deeper than the parser lets them be. */
+function keyCount(test: Test): number {
+  if (test.kind === "not") return keyCount(test.test);
+  if (test.kind !== "and" && test.kind !== "or") return 1;
+  return test.tests.reduce((sum, each) => sum + keyCount(each), 1);
+}
 
 export class SearchRun {
   readonly #session: ImapSession;
@@ -50,6 +64,7 @@ export class SearchRun {
   async run(found: (seqno: number, uid: number) => void): Promise<boolean> {
     const { map } = this.#selected;
     const { out } = this.#session;
+    const messages = messagesALook(this.#test);
     out.startSlice();
     const endsBy = performance.now() + searchMilliseconds(this.#session);
     try {
@@ -62,7 +77,7 @@ export class SearchRun {
             seqno++;
             const isMatch = this.#message(uid);
             if (isMatch === true || (isMatch !== false && (await isMatch))) found(seqno, uid);
-            if (seqno % MESSAGES_A_LOOK !== 0 && !(isMatch instanceof Promise)) continue;
+            if (seqno % messages !== 0 && !(isMatch instanceof Promise)) continue;
             if (performance.now() > endsBy) refuse("searchTooSlow");
             if (out.isDue() && (!(await out.rest()) || this.#session.isEnding)) return false;
           }
