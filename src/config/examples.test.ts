@@ -14,7 +14,8 @@ const services = makeServices(builtInServices);
 
 /** Everything but options that are still to come: a sample shows the server as it is meant to be. */
 function lint(imapdConf: string, cyrusConf: string): readonly string[] {
-  const config = parseImapdConf(readFileSync(imapdConf), { file: imapdConf });
+  // The samples and Debian's files are made for /etc: their cmd= lines name no imapd.conf.
+  const config = parseImapdConf(readFileSync(imapdConf), { file: "/etc/imapd.conf" });
   requireMailStore(config);
   const parsed = parseCyrusConf(readFileSync(cyrusConf), { file: cyrusConf, services });
   return lintConfiguration(config, parsed, services)
@@ -52,7 +53,7 @@ test("a configuration shaped like Debian's starts as it is; lint says what to mo
   assert.deepEqual(
     findings.map((text) => text.replace(/ works on .*/, " ...")),
     [
-      "debian-imapd.conf:8: option 'newsspool' is unknown and has no effect; it is no option",
+      "imapd.conf:8: option 'newsspool' is unknown and has no effect; it is no option",
       "debian-cyrus.conf:4: delprune: '/usr/sbin/cyrus expire -E 3' ...",
       "debian-cyrus.conf:5: tlsprune: '/usr/sbin/cyrus tls_prune' ...",
     ],

@@ -39,8 +39,8 @@ export function absentPrograms(conf: CyrusConf, { has, canRun }: Installed): rea
   });
 }
 
-/** undefined: somebody else's, such as /opt/site/bin/quota. */
-function cyrusProgram({ cmd }: Entry): string | undefined {
+/** The program without `cyr_` and `ctl_`; undefined: somebody else's, such as /opt/site/bin/quota. */
+export function cyrusProgram({ cmd }: Entry): string | undefined {
   const directories = cmd[0].split("/").slice(0, -1);
   const { program } = programOf(cmd);
   const isFrontEnd = cmd[0].endsWith("/cyrus");

@@ -7,6 +7,7 @@ import { requireMailStore } from "../start-checks.ts";
 import { absentPrograms, type Installed } from "./absent-programs.ts";
 import { lintEvents, lintServices, lintStart } from "./entries.ts";
 import type { Finding } from "./finding.ts";
+import { otherImapdConf } from "./other-imapd-conf.ts";
 import { mismatchedSockets, overlappingPartitions } from "./places.ts";
 import { unknownSettings } from "./unknown-settings.ts";
 
@@ -33,6 +34,7 @@ export function lintConfiguration(
     ...cyrusConf.errors.map(({ file, line, text, hint }) => ({ file, line, text: `${text}: ${hint}` })),
     ...cyrusConf.warnings,
     ...(installed ? absentPrograms(cyrusConf, installed) : []),
+    ...otherImapdConf(cyrusConf, config.file),
     ...lintStart(cyrusConf, config),
     ...lintServices(cyrusConf, services),
     ...lintEvents(cyrusConf),

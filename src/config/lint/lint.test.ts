@@ -9,11 +9,14 @@ import { lintConfiguration } from "./index.ts";
 const services = makeServices(parseServices("imap 143/tcp\npop3 110/tcp\n"));
 
 /** Findings as `FILE:LINE: TEXT`; i is imapd.conf, c is cyrus.conf. Lines that every configuration needs come first. */
-function lint(imapdConf: string, cyrusConf = ""): readonly string[] {
-  const config = parseImapdConf(`configdirectory: /cd\npartition-default: /p\n${imapdConf}`, { file: "i" });
+function lint(imapdConf: string, cyrusConf = "", file = "i"): readonly string[] {
+  const config = parseImapdConf(`configdirectory: /cd\npartition-default: /p\n${imapdConf}`, { file });
   const parsed = parseCyrusConf(cyrusConf, { file: "c", services, mode: "reload" });
   return lintConfiguration(config, parsed, services)
-    .filter(({ text }) => !text.includes("not supported yet"))
+    .filter(
+      ({ text }) =>
+        !text.includes("not supported yet") && (file !== "i" || !text.includes("in their cmd=, these read")),
+    )
     .map(({ file, line, text }) => `${file}:${line}: ${text}`);
 }
 
@@ -196,4 +199,22 @@ test("the program behind a command, whatever its name", () => {
   assert.equal(flagOf(["-v", "-E3"], "E"), "3");
   assert.equal(flagOf(["-vE", "3"], "E"), "3");
   assert.equal(flagOf(["-v", "-C/etc/E.conf"], "E"), undefined);
+});
+
+test("programs that would read another imapd.conf, which may be a running Cyrus's", () => {
+  const cyrus = `START {
+ recover cmd="/usr/sbin/cyrus ctl_cyrusdb -r"
+ own cmd="/opt/site/bin/warm"
+}
+SERVICES {
+ imap cmd="imapd -U 30 -C /srv/imapd.conf" listen=imap
+ pop3 cmd="imapd -C /srv/old.conf" listen=pop3
+ sieve cmd=/usr/lib/cyrus/bin/imapd listen=imap
+}
+`;
+  assert.deepEqual(lint("", cyrus, "/srv/imapd.conf"), [
+    "c:2: without -C /srv/imapd.conf in their cmd=, these read /etc/imapd.conf: recover, sieve",
+    "c:7: without -C /srv/imapd.conf in their cmd=, these read /srv/old.conf: pop3",
+  ]);
+  assert.deepEqual(lint("", "DAEMON {\n idled cmd=idled\n}\n", "/etc/imapd.conf"), []);
 });
