@@ -42,10 +42,7 @@ unixhierarchysep: yes
 proc_path: ${dir}/run/proc
 mboxname_lockpath: ${dir}/run/lock
 duplicate_db_path: ${dir}/run/deliver.db
-statuscache_db_path: ${dir}/run/statuscache.db
-ptscache_db_path: ${dir}/run/ptscache.db
 tls_sessions_db_path: ${dir}/run/tls_sessions.db
-lmtpsocket: ${dir}/run/lmtp
 `,
   );
   writeFileSync(
