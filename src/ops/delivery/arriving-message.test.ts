@@ -88,3 +88,30 @@ test("faults and sizes leave nothing behind", async (t) => {
   const stage = join(root, "stage.");
   assert.deepEqual(existsSync(stage) ? readdirSync(stage) : [], []);
 });
+
+test("a message of thousands of parts lets others have turns; a small one is there at once", async (t) => {
+  const header = 'Content-Type: multipart/mixed; boundary="b"\r\n\r\n';
+  const options = {
+    rules,
+    traceFields: "",
+    newMessageId: () => "<new@x>",
+    dateText,
+    arrival: { seconds: 1_000, nanos: 5 },
+    stageRoot: place(t),
+  };
+  const small = new ArrivingMessage(options);
+  await small.push(Buffer.from(`${header}--b\r\n\r\nx\r\n--b--\r\n`));
+  assert.ok(!(small.finish() instanceof Promise));
+  const wide = new ArrivingMessage(options);
+  await wide.push(Buffer.from(`${header}${"--b\r\n".repeat(60_000)}--b--\r\n`));
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  assert.equal((await wide.finish()).kind, "message");
+  isOver = true;
+  assert.ok(turns > 2, String(turns));
+});

@@ -2,6 +2,7 @@
  * A message as it comes from outside, on its way to mailboxes: checked, its header made complete, scanned and hashed. Small ones stay in memory, large
  * ones go to a staged file while they come.
  */
+import { inTurns } from "../../base/turns.ts";
 import { createHash, hash, type Hash } from "node:crypto";
 import {
   fieldNameHash,
@@ -9,6 +10,7 @@ import {
   MessageScanner,
   munge8bit,
   parseDate,
+  type ScannedMessage,
   unfold,
 } from "../../formats/mime/index.ts";
 import { FieldReader } from "../../formats/mime/header-fields.ts";
@@ -56,6 +58,8 @@ export type Arrival =
   | { readonly kind: "fault"; readonly fault: MailErrorCode }
   | { readonly kind: "tooBig"; readonly sizeOctets: number };
 
+/** What is not longer is scanned at once: some 1 ms of work, whatever it is. */
+const SMALL_OCTETS = 16_384;
 const LF = 10;
 const CR = 13;
 const lineEnd = Buffer.from("\r\n");
@@ -126,13 +130,15 @@ export class ArrivingMessage {
     const octets = Buffer.concat([...pieces, raw.subarray(headerEnd)]);
     const refusedSize = this.#tooBig(octets.length);
     if (refusedSize !== undefined) return refusedSize;
-    const scanned = new MessageScanner({ maxheaderlines: this.#options.rules.maxheaderlines }).finish(octets);
-    const args = messageArgs(scanned, hash("sha1", octets, "hex"), arrival);
-    const header = octets.subarray(0, scanned.headerSize);
-    return {
-      kind: "message",
-      message: { args, attachments: [scanned.cache, octets], staged: undefined, id, date, header },
+    const scanner = new MessageScanner({ maxheaderlines: this.#options.rules.maxheaderlines });
+    const arrived = (scanned: ScannedMessage): Arrival => {
+      const args = messageArgs(scanned, hash("sha1", octets, "hex"), arrival);
+      const header = octets.subarray(0, scanned.headerSize);
+      const attachments = [scanned.cache, octets];
+      return { kind: "message", message: { args, attachments, staged: undefined, id, date, header } };
     };
+    if (octets.length <= SMALL_OCTETS) return arrived(scanner.finish(octets));
+    return inTurns(scanInSteps(scanner, octets)).then(arrived);
   }
 
   /** It cannot be kept (the file cannot be written): what still comes is thrown away, and `finish` gives the fault. */
@@ -227,7 +233,7 @@ class LargeMessage {
 
   async finish(): Promise<ArrivedMessage> {
     await this.staged.finish();
-    const scanned = this.#scanner.finish();
+    const scanned = await inTurns(this.#scanner.finishInSteps());
     const { id, date, arrival } = this.#head;
     const args = messageArgs(scanned, this.#hash.digest("hex"), arrival, this.staged.name);
     return { args, attachments: [scanned.cache], staged: this.staged, id, date, header: this.#header };
@@ -239,6 +245,11 @@ class LargeMessage {
     this.#scanner.push(octets);
     return this.staged.push(octets);
   }
+}
+
+function* scanInSteps(scanner: MessageScanner, octets: Buffer): Generator<void, ScannedMessage> {
+  yield* scanner.pushInSteps(octets);
+  return yield* scanner.finishInSteps();
 }
 
 /** After the empty line; undefined when there is none. */

@@ -1,9 +1,7 @@
 /** A session's way out: response octets into large chunks, with backpressure and turns for others. */
+import { nextTurn, SLICE_MILLISECONDS } from "../../base/turns.ts";
 import { type ChunkPool, ResponseWriter } from "../../formats/imap/index.ts";
 import type { Connection } from "../../server/connection/index.ts";
-
-/** Work at a stretch on behalf of one session, milliseconds; then others get their turn. Waiting for a reader is no turn. */
-export const SLICE_MILLISECONDS = 2;
 
 /**
  * Writes go to `out` (a ResponseWriter); `flush` hands them to the connection. A loop over messages calls `isDue` every few
@@ -70,20 +68,4 @@ export class Output extends ResponseWriter {
     this.#drained = undefined;
     resolve?.();
   }
-}
-
-/** Takes the steps of `work`, with turns for others as a loop over messages has them. @returns what it returns */
-export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
-  let sliceStart = performance.now();
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) return value;
-    if (performance.now() - sliceStart <= SLICE_MILLISECONDS) continue;
-    await nextTurn();
-    sliceStart = performance.now();
-  }
-}
-
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -15,7 +15,7 @@ import { stageDirectory, stagePath } from "../../../store/index.ts";
 import type { FoundMailbox } from "../mailbox/find.ts";
 import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
 import { flagArgs } from "../flags.ts";
-import { inTurns } from "../output.ts";
+import { inTurns } from "../../../base/turns.ts";
 
 /** Octets handed to the file at a time. */
 const WRITE_OCTETS = 1_048_576;

@@ -2,7 +2,7 @@
 import { MessageScanner, recordVersion } from "../../../formats/mime/index.ts";
 import type { CachePlace, CacheReader, MessageLocation } from "../../../store/index.ts";
 import type { ImapService } from "../core.ts";
-import { inTurns, nextTurn } from "../output.ts";
+import { inTurns, nextTurn } from "../../../base/turns.ts";
 import type { MessageOctets } from "./message-octets.ts";
 
 /** Read at a time where a message is scanned anew. */

@@ -2,7 +2,7 @@
 import type { UniqueId } from "../../../formats/ids.ts";
 import type { Mail } from "../../../ops/index.ts";
 import type { MailboxHeader, Snapshot, UidMap } from "../../../store/index.ts";
-import { nextTurn, SLICE_MILLISECONDS } from "../output.ts";
+import { nextTurn, SLICE_MILLISECONDS } from "../../../base/turns.ts";
 import { FlagText } from "./flag-text.ts";
 import type { News } from "./follow-state.ts";
 

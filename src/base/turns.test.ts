@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inTurns, SLICE_MILLISECONDS } from "./output.ts";
+import { inTurns, SLICE_MILLISECONDS } from "./turns.ts";
 
 function* work(steps: number, busyMilliseconds: number): Generator<void, string> {
   for (let n = 0; n < steps; n++) {
