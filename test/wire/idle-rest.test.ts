@@ -55,6 +55,17 @@ test("all of it comes in IDLE, of its own accord", async () => {
   client.end();
 });
 
+test("what changes while IDLE begins with a lot to tell is told as well", async () => {
+  const client = await server.login("alice");
+  await client.command("SELECT INBOX");
+  assert.match(await writer.command("STORE 1:* +FLAGS.SILENT (\\Draft)"), /TAG OK/);
+  client.send("i IDLE\r\n");
+  await client.until(/\* 1 FETCH [^\n]*\n/);
+  assert.match(await writer.command("STORE 1 -FLAGS.SILENT (\\Draft)"), /TAG OK/);
+  assert.doesNotMatch(await client.until(/\* 1 FETCH [^\n]*\n/), /\* 1 FETCH [^\n]*Draft/);
+  client.end();
+});
+
 test("DONE in the middle of it, and commands right behind", async () => {
   const client = await idler();
   const stored = writer.command("STORE 1:* +FLAGS.SILENT (\\Answered)");

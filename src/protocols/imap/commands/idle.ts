@@ -8,9 +8,12 @@ export const idle: ImapCommand<void> = {
   parse: parseNothing,
   async run(session, _args, { tag }) {
     session.goAhead("idling");
+    const shared = session.selected?.shared;
+    const told = shared?.newsCount;
     if (!(await session.tellChanges({ expunges: true }))) return undefined;
-    // No change can have come between the look and this line: they are told of in turns of the loop.
     session.beginIdle(tag);
+    // News that came while a lot was being told, in turns of the loop, has passed by those who do not wait yet.
+    if (shared !== undefined && shared.newsCount !== told) setImmediate(() => shared.changed());
     return undefined;
   },
 };

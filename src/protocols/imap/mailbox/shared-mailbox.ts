@@ -27,6 +27,8 @@ export class SharedMailbox {
   #flagKey = "";
   #unwatch: (() => void) | undefined;
   #pushing = false;
+  /** How often `changed` was called. */
+  newsCount = 0;
   #again = false;
 
   constructor(mail: Mail, uniqueId: UniqueId, mbox: number) {
@@ -75,6 +77,7 @@ export class SharedMailbox {
 
   /** Something about the mailbox changed, or may have: sessions in IDLE are told, soon. */
   changed(): void {
+    this.newsCount++;
     this.#again = true;
     if (this.#pushing) return;
     this.#pushing = true;
