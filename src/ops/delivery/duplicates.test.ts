@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -25,6 +25,12 @@ test("a mark counts at once, is written later, and goes when it is old", (t) => 
   assert.deepEqual(listDuplicates(path, silentLog), [mark]);
   assert.deepEqual(pruneDuplicates(path, 1, silentLog, 2 * 86_400_000), { seen: 1, removed: 0 });
   assert.deepEqual(pruneDuplicates(path, 0.5, silentLog, 2 * 86_400_000), { seen: 1, removed: 1 });
+});
+
+test("a file that cannot be looked at is not the same as none", (t) => {
+  const path = join(place(t), "deliver.db");
+  symlinkSync(path, path);
+  assert.throws(() => listDuplicates(path, silentLog), { code: "ELOOP" });
 });
 
 test("without a usable file everything is delivered, and one line says so", (t) => {

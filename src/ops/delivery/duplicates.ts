@@ -1,5 +1,5 @@
 /** Duplicate suppression: looks before the store is asked, marks after it has answered. */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { Config } from "../../config/config.ts";
@@ -101,7 +101,8 @@ export function pruneDuplicates(
 
 /** All that is remembered, in order of ids (`ctl_deliver -d`); nothing when there is no file. @throws Error of the database */
 export function listDuplicates(path: string, log: Log): DuplicateMark[] {
-  if (!existsSync(path)) return [];
+  // Other errors than "no such file" are told.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
   const database = new DuplicateDatabase(path, log);
   try {
     return database.dump();

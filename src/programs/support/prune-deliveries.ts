@@ -11,15 +11,6 @@ export function pruneDeliveries(config: Config, log: Log, seconds: number, say: 
   const path = config.duplicate_db_path ?? join(config.configdirectory, "deliver.db");
   const days = seconds / DAY_SECONDS;
   say(`duplicate_prune: pruning back ${days.toFixed(2)} days`);
-  const { removed, seen } = prune(path, days, log);
+  const { removed, seen } = pruneDuplicates(path, days, log);
   say(`duplicate_prune: purged ${removed} out of ${seen} entries`);
-}
-
-function prune(path: string, days: number, log: Log): ReturnType<typeof pruneDuplicates> {
-  try {
-    return pruneDuplicates(path, days, log);
-  } catch (error) {
-    // SQLite's texts do not say which file.
-    throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
 }

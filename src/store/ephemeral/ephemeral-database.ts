@@ -56,6 +56,8 @@ export class EphemeralDatabase {
   /** Set aside, and to be taken over when the new database is open. */
   #foreign: string | undefined;
   readonly #statements = new Map<string, StatementSync>();
+  /** The last fault that `#guarded` has seen to. */
+  #handled: unknown;
 
   constructor(options: EphemeralOptions) {
     this.options = options;
@@ -85,7 +87,7 @@ export class EphemeralDatabase {
         sqlite.exec("COMMIT");
         return result;
       } catch (error) {
-        if (sqlite.isTransaction) sqlite.exec("ROLLBACK");
+        this.#undo(sqlite);
         throw error;
       }
     });
@@ -94,8 +96,9 @@ export class EphemeralDatabase {
   /** Harmless when it was never opened. The next use opens it again. */
   close(): void {
     this.#statements.clear();
-    this.#sqlite?.close();
+    const sqlite = this.#sqlite;
     this.#sqlite = undefined;
+    sqlite?.close();
   }
 
   /** Opens it, which every other call does by itself. */
@@ -114,16 +117,47 @@ export class EphemeralDatabase {
     return statement;
   }
 
-  /** A file that turns out to be damaged is replaced; the call at hand fails, the next one works. */
+  /**
+   * A file that turns out to be damaged is replaced; the call at hand fails, the next one works. What SQLite throws gets the
+   * file's name, which its texts do not have. Calls lie inside each other: the innermost does it.
+   */
   #guarded<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
+      if (error === this.#handled || !isSqliteError(error)) throw error;
+      this.#handled = error;
+      const reason = error.message;
+      error.message = `${this.options.path}: ${reason}`;
       if (isDamage(error)) {
-        this.close();
-        this.#setAside((error as Error).message);
+        this.#attempt(() => this.close());
+        this.#attempt(() => this.#setAside(reason));
       }
       throw error;
+    }
+  }
+
+  /** Ends a transaction that failed. A connection that cannot even do that is given up: the next call opens another. */
+  #undo(sqlite: DatabaseSync): void {
+    if (!sqlite.isOpen) return; // it was closed because of the same fault
+    this.#attempt(() => {
+      if (!sqlite.isTransaction) return;
+      try {
+        sqlite.exec("ROLLBACK");
+      } catch (error) {
+        if (sqlite === this.#sqlite) this.close();
+        else sqlite.close();
+        throw error;
+      }
+    });
+  }
+
+  /** For what follows a fault: should it fail as well, that goes to the log and the first fault stays the one that is told. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.options.log.err(`IOERROR: ${this.options.path}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -158,33 +192,43 @@ export class EphemeralDatabase {
       if (id === 0 && found === 0 && isEmpty(sqlite)) return this.#fill(sqlite);
       reason = id === applicationId ? `version ${found} of its layout` : "not a file of this program";
     } catch (error) {
-      if (!isDamage(error)) {
-        sqlite?.close();
-        throw error;
-      }
+      const failed = sqlite;
+      if (failed?.isOpen) this.#attempt(() => failed.close());
+      if (!isDamage(error)) throw error;
       reason = (error as Error).message;
     }
-    sqlite?.close();
+    if (sqlite?.isOpen) sqlite.close();
     this.#setAside(reason);
     return undefined;
   }
 
   #make(): DatabaseSync {
     const sqlite = this.#connect();
-    chmodSync(this.options.path, 0o600);
-    return this.#fill(sqlite);
+    try {
+      chmodSync(this.options.path, 0o600);
+      return this.#fill(sqlite);
+    } catch (error) {
+      if (sqlite.isOpen) this.#attempt(() => sqlite.close());
+      throw error;
+    }
   }
 
+  /** When it throws, its transaction is undone and the caller closes the connection. */
   #fill(sqlite: DatabaseSync): DatabaseSync {
     const { applicationId, version, schema } = this.options;
     this.#tune(sqlite);
     sqlite.exec("BEGIN IMMEDIATE");
-    // Another process may have done it while we waited.
-    if (isEmpty(sqlite)) {
-      sqlite.exec(`${schema}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}`);
+    try {
+      // Another process may have done it while we waited.
+      if (isEmpty(sqlite)) {
+        sqlite.exec(`${schema}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${version}`);
+      }
+      sqlite.exec("COMMIT");
+      return sqlite;
+    } catch (error) {
+      this.#undo(sqlite);
+      throw error;
     }
-    sqlite.exec("COMMIT");
-    return sqlite;
   }
 
   #connect(): DatabaseSync {
@@ -205,17 +249,26 @@ export class EphemeralDatabase {
     const old = `${path}.old`;
     const isKnown = takeOver?.recognizes(headOf(path)) === true;
     if (!isKnown) log.warning(`${path}: ${reason}; kept as ${old}, a new one is made`);
-    for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-    try {
-      renameSync(path, old);
-    } catch (error) {
-      // Another process was faster; what there is to be taken over is its business.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      throw error;
+    // The log of a SQLite file holds what is not in the file yet: it goes along, and first, for a new file must not find it.
+    for (const suffix of ["-wal", "-shm"]) {
+      if (!renamed(path + suffix, old + suffix)) rmSync(old + suffix, { force: true });
     }
+    // Another process was faster; what there is to be taken over is its business.
+    if (!renamed(path, old)) return;
     if (!isKnown) return;
     log.notice(`${path}: a database of Cyrus's, kept as ${old}; what it says is taken over`);
     this.#foreign = old;
+  }
+}
+
+/** @returns false when there is no such file */
+function renamed(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
   }
 }
 
@@ -234,7 +287,10 @@ function isEmpty(sqlite: DatabaseSync): boolean {
   return sqlite.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
 }
 
+function isSqliteError(error: unknown): error is Error & { readonly errcode: number } {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number";
+}
+
 function isDamage(error: unknown): boolean {
-  const code = (error as { errcode?: unknown }).errcode;
-  return typeof code === "number" && damageCodes.has(code & 0xff);
+  return isSqliteError(error) && damageCodes.has(error.errcode & 0xff);
 }

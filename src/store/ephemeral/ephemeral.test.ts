@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { silentLog } from "../../base/log.ts";
-import { DuplicateDatabase } from "./index.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { DuplicateDatabase, EphemeralDatabase, type EphemeralOptions } from "./index.ts";
 
 function place(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "pasargad-ephemeral-"));
@@ -95,6 +95,81 @@ test("a file that gets damaged fails once, and is made anew", (t) => {
   assert.deepEqual(database.dump(), []);
   assert.ok(existsSync(`${path}.old`));
 });
+
+test("the log of a foreign SQLite file is kept with it", (t) => {
+  const path = place(t);
+  mkdirSync(join(path, ".."));
+  const foreign = new DatabaseSync(path);
+  t.after(() => foreign.close());
+  // Held open, it keeps what was written in its log.
+  foreign.exec("PRAGMA journal_mode=WAL; CREATE TABLE other(x); INSERT INTO other VALUES (7)");
+  assert.equal(open(t, path).find(key), undefined);
+  const kept = new DatabaseSync(`${path}.old`);
+  t.after(() => kept.close());
+  assert.deepEqual(
+    kept
+      .prepare("SELECT x FROM other")
+      .all()
+      .map((row) => Object.values(row)),
+    [[7]],
+  );
+});
+
+function ephemeral(t: TestContext, more: Partial<EphemeralOptions> = {}): EphemeralDatabase {
+  const database = new EphemeralDatabase({
+    path: place(t),
+    applicationId: 4711,
+    version: 1,
+    schema: "CREATE TABLE word(text TEXT NOT NULL)",
+    log: silentLog,
+    busyTimeoutMs: 0,
+    ...more,
+  });
+  t.after(() => database.close());
+  return database;
+}
+
+test("SQLite's errors name the file, once; those of the caller's work stay as they are", (t) => {
+  const database = ephemeral(t);
+  const { path } = database.options;
+  const broken = (): unknown => database.transaction(() => database.run("INSERT INTO word VALUES (NULL)"));
+  assert.throws(broken, (error: Error) => error.message.startsWith(`${path}: NOT NULL`));
+  const mine = new Error("mine");
+  assert.throws(() => database.transaction(() => raise(mine)), mine);
+  assert.equal(mine.message, "mine");
+  assert.equal(database.run("INSERT INTO word VALUES ('a')"), 1);
+});
+
+test("what fails after a fault goes to the log; the fault itself is what is thrown", (t) => {
+  const told: string[] = [];
+  const log: Log = { ...silentLog, err: (line) => void told.push(line) };
+  const database = ephemeral(t, { log });
+  const { path } = database.options;
+  database.run("INSERT INTO word VALUES ('a')");
+  database.close();
+  const octets = readFileSync(path);
+  octets.fill(0xff, 4_096);
+  writeFileSync(path, octets);
+  // Nothing can be renamed onto a directory.
+  mkdirSync(join(`${path}.old`, "full"), { recursive: true });
+  const use = (): unknown => database.transaction(() => database.all("SELECT * FROM word"));
+  assert.throws(use, (error: Error) => error.message.startsWith(`${path}: database disk image is malformed`));
+  assert.match(told.join("\n"), /EISDIR|ENOTEMPTY|EEXIST/);
+});
+
+test("a file that cannot be filled leaves no transaction and no lock behind", (t) => {
+  const wrong = ephemeral(t, { schema: "CREATE TABLE word(text TEXT NOT NULL); CREATE nonsense" });
+  const { path } = wrong.options;
+  assert.throws(
+    () => wrong.open(),
+    (error: Error) => error.message.startsWith(`${path}: `),
+  );
+  assert.equal(ephemeral(t, { path }).run("INSERT INTO word VALUES ('a')"), 1);
+});
+
+function raise(error: Error): never {
+  throw error;
+}
 
 /** Written by lmtpd of Cyrus 3.6.1: three messages to one mailbox. */
 const cyrusFile = join(import.meta.dirname, "testdata/cyrus-deliver.db");
