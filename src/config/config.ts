@@ -170,7 +170,7 @@ function effectNotices(byName: ReadonlyMap<string, Resolved>): readonly Notice[]
     else if (state !== "done" && "partly" in state) {
       if (hasOnly(resolved.value, state.words)) continue;
       notices.push({ ...origin, text: `Option '${name}' is obeyed in part: ${state.partly}` });
-    } else if (state !== "done") {
+    } else if (state !== "done" && state.quiet !== true) {
       notices.push({ ...origin, text: `Option '${name}' is accepted without effect: ${state.noEffect}` });
     }
   }

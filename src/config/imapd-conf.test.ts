@@ -226,6 +226,8 @@ describe("options", () => {
       "Option 'conversations' is obeyed in part: mailboxes of a user share one counter of changes; threads are not kept yet (main:2)",
     ]);
     assert.deepEqual(notices("conversations: no"), []);
+    // The recommended configuration names the sockets of other programs.
+    assert.deepEqual(notices("lmtpsocket: /run/cyrus/socket/lmtp\nnotifysocket: /run/cyrus/socket/notify"), []);
     assert.deepEqual(notices("metapartition_files: cache header"), []);
     assert.deepEqual(notices("metapartition_files: cache index"), [
       "Option 'metapartition_files' is obeyed in part: header and cache are files of their own here, the others are not (main:2)",

@@ -114,6 +114,51 @@ test("a Unix socket is open to all and takes the place of an old one", foreign, 
   assert.match(await ask(path), /^one 0/);
 });
 
+test("the directory of a Unix socket is made where it is missing", foreign, async (t) => {
+  const site = makeSite(t);
+  const path = site.file("run/cyrus/socket/lmtp");
+  const program = site.script("service", foreignService);
+  site.conf(`SERVICES {\n one cmd="${program}" listen="${path}" prefork=1\n}`);
+  await site.start().ready();
+  assert.equal(statSync(site.file("run/cyrus/socket")).mode & 0o777, 0o755);
+  assert.match(await ask(path), /^one 0/);
+});
+
+test("a Unix socket that cannot be bound is named in the log", foreign, async (t) => {
+  const site = makeSite(t);
+  writeFileSync(site.file("plain"), "");
+  const program = site.script("service", foreignService);
+  site.conf(`SERVICES {\n one cmd="${program}" listen="${site.file("plain/lmtp")}"\n}`);
+  await site.start().ready();
+  const line = `unable to bind to one/unix socket ${site.file("plain/lmtp")}: `;
+  assert.ok(site.log().includes(line), site.log());
+});
+
+test("what imapd.conf says without effect is logged once for all workers, and again after SIGHUP", async (t) => {
+  const site = makeSite(t);
+  const fixture = resolve(import.meta.dirname, "../../src/server/worker/fixtures/echo-worker.ts");
+  writeFileSync(join(site.programs, "cyr_imapd.ts"), `import ${JSON.stringify(fixture)};`);
+  site.imapdConf("notesmailbox: Notes\ntwo_chatty: yes");
+  const conf = site.file("imapd.conf");
+  const names = ["one", "two", "three"];
+  const entries = names.map((name) => ` ${name} cmd="imapd -C ${conf}" listen="${site.file(name)}" prefork=1`);
+  site.conf(`SERVICES {\n${entries.join("\n")}\n}`);
+  const count = (text: RegExp): number => site.log().match(text)?.length ?? 0;
+  const serve = async (): Promise<void> => {
+    for (const name of names) (await open(site.file(name))).socket.destroy();
+  };
+  const master = site.start();
+  await master.ready();
+  await serve();
+  assert.equal(count(/Option 'notesmailbox' is not supported yet/g), 1, site.log());
+  assert.equal(count(/Option 'chatty' is not supported yet/g), 1, site.log());
+  master.signal("SIGHUP");
+  await site.logged(/Services reconfigured/);
+  await serve();
+  assert.equal(count(/Option 'notesmailbox' is not supported yet/g), 2, site.log());
+  assert.equal(count(/Option 'chatty' is not supported yet/g), 2, site.log());
+});
+
 test("a datagram service gets the datagram that woke it", foreign, async (t) => {
   const site = makeSite(t);
   const path = site.file("socket");
@@ -229,8 +274,8 @@ test("master_bind_errors_fatal decides what a taken port means at the start", fo
   site.conf(`SERVICES {\n ${entry("one")}\n ${entry("two")}\n}`);
   const master = site.start();
   await master.ready();
-  assert.match(site.log(), /unable to bind to two\/ipv4 socket: EADDRINUSE/);
-  assert.match(site.log(), /unable to create two listener socket/);
+  assert.match(site.log(), /unable to bind to two\/ipv4 socket \[127\.0\.0\.1\]:\d+: EADDRINUSE/);
+  assert.match(site.log(), /unable to create two listener socket \[127/);
   assert.match(await ask(port), /^one 0/);
   assert.equal(await master.stop(), 0);
   site.imapdConf("master_bind_errors_fatal: yes");

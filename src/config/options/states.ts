@@ -8,7 +8,13 @@ import type { CurrentOptionName } from "./index.ts";
  * "done": obeyed. partly: obeyed as far as the text says, which the administrator is told once at start. "notYet": will be. noEffect: accepted so that existing files work, and nothing in this server depends
  * on it; the reason is told to the administrator once at start.
  */
-export type OptionState = "done" | "notYet" | Partly | { readonly noEffect: string };
+export type OptionState = "done" | "notYet" | Partly | NoEffect;
+
+export interface NoEffect {
+  readonly noEffect: string;
+  /** Nobody expects it to change what this server does: documented, and not told at start. */
+  readonly quiet?: boolean;
+}
 
 export interface Partly {
   readonly partly: string;
@@ -18,6 +24,8 @@ export interface Partly {
 
 const partly = (what: string, words: readonly string[] = []): OptionState => ({ partly: what, words });
 const noEffect = (reason: string): OptionState => ({ noEffect: reason });
+/** Names a socket for other programs: the recommended configuration has it, rightly, and a line at each start would be noise. */
+const socketName = (reason: string): OptionState => ({ noEffect: reason, quiet: true });
 const masterMetrics = partly("cyr_master writes its own metrics, other programs write none yet");
 const format = noEffect("the data is kept in the embedded database, whatever format is named here");
 const sql = noEffect("no data is kept in an external SQL server");
@@ -263,7 +271,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   lmtp_preparse: "notYet",
   lmtp_strict_quota: "done",
   lmtp_strict_rfc2821: "done",
-  lmtpsocket: "notYet",
+  lmtpsocket: socketName("lmtpd listens where its entry in cyrus.conf says; this is where deliver finds it"),
   lmtptxn_timeout: "done",
   lock_debugtime: "notYet",
   loginrealms: "done",
@@ -315,7 +323,7 @@ export const optionStates: Readonly<Record<CurrentOptionName, OptionState>> = {
   nntptimeout: "notYet",
   notesmailbox: "notYet",
   notify_external: "notYet",
-  notifysocket: "notYet",
+  notifysocket: socketName("nothing here sends to notifyd, whichever place is named for it"),
   object_storage_dummy_spool: "notYet",
   object_storage_enabled: "notYet",
   openio_account: openio,

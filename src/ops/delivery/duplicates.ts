@@ -74,7 +74,7 @@ export class Duplicates {
   #failed(error: unknown): void {
     if (this.#isFailing) return;
     this.#isFailing = true;
-    this.#log.err(`DBERROR: ${this.#path}: ${(error as Error).message}; duplicates may be delivered`);
+    this.#log.err(`DBERROR: ${describe(this.#path, error)}; duplicates may be delivered`);
   }
 }
 
@@ -109,4 +109,10 @@ export function listDuplicates(path: string, log: Log): DuplicateMark[] {
   } finally {
     database.close();
   }
+}
+
+/** SQLite's errors name the file already. */
+function describe(path: string, error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.includes(path) ? text : `${path}: ${text}`;
 }

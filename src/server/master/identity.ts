@@ -10,13 +10,15 @@ import {
 } from "../../base/native/index.ts";
 import type { Identity } from "../../config/index.ts";
 import { FatalError } from "./fatal.ts";
+import { makeSocketDirectories } from "./socket-directory.ts";
 
 /**
  * As root: becomes the Cyrus user with its groups, and keeps only the right to bind ports below 1024 (also after SIGHUP).
  * Not root, or no such user on this machine: stays, after giving up all capabilities but that one; children get none.
+ * @param sockets paths of Unix sockets whose directories root makes for that user first, where they are missing
  * @throws FatalError 64 when the change fails half-way
  */
-export function giveUpRoot({ user, group }: Identity, log: Log): void {
+export function giveUpRoot({ user, group }: Identity, sockets: readonly string[], log: Log): void {
   if (process.getuid!() === 0) {
     const entry = findUser(user);
     if (!entry) {
@@ -26,6 +28,7 @@ export function giveUpRoot({ user, group }: Identity, log: Log): void {
     if (entry.uid === 0) return;
     const gid = group === undefined ? entry.gid : findGroup(group)?.gid;
     if (gid === undefined) throw new FatalError(`there is no group ${group} (cyrus_group, CYRUS_GROUP)`, 64);
+    makeSocketDirectories(sockets, { uid: entry.uid, gid }, log);
     try {
       becomeUser(entry, gid, { keepBind: true });
     } catch (error) {

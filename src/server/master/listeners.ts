@@ -10,6 +10,7 @@ import {
   type SocketType,
 } from "../../base/native/index.ts";
 import type { Listen, Transport } from "../../config/index.ts";
+import { makeSocketDirectory } from "./socket-directory.ts";
 
 export interface BoundSocket {
   readonly fd: number;
@@ -44,6 +45,7 @@ export async function addressesOf(listen: Listen, transport: Transport): Promise
 /**
  * Binds them. Machines without IPv6 have no `::`: where IPv4 could be bound that is no failure.
  * A Unix socket takes the place of whatever file is there and may be used by everybody: its directory says who gets to it.
+ * A directory that is missing is made.
  */
 export function bindAll(
   addresses: readonly SocketAddress[],
@@ -55,7 +57,10 @@ export function bindAll(
     const { family } = address;
     const type: SocketType = family === "unix" ? unix : transport.protocol === "tcp" ? "stream" : "datagram";
     try {
-      if (address.family === "unix") removeOld(address.path);
+      if (address.family === "unix") {
+        makeSocketDirectory(address.path);
+        removeOld(address.path);
+      }
       const fd = openListener({ type, address, backlog, tos });
       if (address.family === "unix") openToAll(address.path, fd);
       sockets.push({ fd, family, type, address });
@@ -66,6 +71,11 @@ export function bindAll(
     }
   }
   return { sockets, failures };
+}
+
+/** As the log names it: the path, or `[address]:port`. */
+export function placeOf(address: SocketAddress): string {
+  return address.family === "unix" ? address.path : `[${address.address}]:${address.port}`;
 }
 
 function openToAll(path: string, fd: number): void {

@@ -12,9 +12,11 @@ import {
   type Entry,
   type EventEntry,
   loadCyrusConf,
+  loadImapdConf,
 } from "../../config/index.ts";
 import { Child, type ChildKind, type ChildOptions, programPath, stopChildren } from "./child.ts";
 import { type ProgramPlaces, resolveCommand } from "./commands.ts";
+import { configNotices } from "./config-notices.ts";
 import { Daemons } from "./daemons.ts";
 import { EventRunner } from "./event-runner.ts";
 import { FatalError } from "./fatal.ts";
@@ -91,6 +93,9 @@ export class Master {
     // Read again: a START entry may have changed it, and Cyrus reads the rest only now.
     const conf = this.#read("start");
     for (const { text, file, line } of conf.warnings) this.#log.warning(`${file}:${line}: ${text}`);
+    const { notices: told } = this.#settings.config;
+    for (const notice of this.#notices(this.#settings.config, conf))
+      if (!told.includes(notice)) this.#log.notice(notice);
     await this.#services.open(conf.services, { bindErrorsFatal: this.#settings.config.master_bind_errors_fatal });
     if (this.#stopping) return this.#services.close();
     await this.#daemons.startWaited(conf.daemons);
@@ -141,6 +146,27 @@ export class Master {
   #read(mode: "start" | "reload"): CyrusConf {
     const { cyrusConf } = this.#settings;
     return loadCyrusConf({ mode, ...(cyrusConf !== undefined && { path: cyrusConf }) });
+  }
+
+  /** What imapd.conf says without effect, to master and to the services. */
+  #notices(config: Config, conf: CyrusConf): Set<string> {
+    const readers = [...conf.services, ...conf.daemons].flatMap(({ name, cmd }) => {
+      const command = resolveCommand(cmd, this.#settings.places);
+      return command.kind === "ours" ? [{ name, args: command.args }] : [];
+    });
+    return configNotices(config, readers);
+  }
+
+  /** Processes started from now on read imapd.conf as it is now, and leave it to us to say what has no effect. */
+  #tellNoticesAgain(conf: CyrusConf): void {
+    const { imapdConf } = this.#settings;
+    try {
+      const config = loadImapdConf(imapdConf === undefined ? {} : { path: imapdConf });
+      for (const notice of this.#notices(config, conf)) this.#log.notice(notice);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#log.err(`imapd.conf: ${error.message}; processes that start from now on cannot read it`);
+    }
   }
 
   /** The events whose program there is; the others are logged now, not every time they would have run. */
@@ -196,6 +222,7 @@ export class Master {
     }
     for (const { text, file, line } of conf.warnings) this.#log.warning(`${file}:${line}: ${text}`);
     for (const error of conf.errors) this.#log.warning(`${error.message} -- ignored`);
+    this.#tellNoticesAgain(conf);
     const keepOthers = conf.errors.length > 0;
     await this.#services.reload(conf.services, keepOthers);
     if (this.#stopping) return; // told to end while names were looked up: nothing may start any more

@@ -9,6 +9,7 @@ import {
   ConfigError,
   effectiveIdentity,
   effectiveSyslogPrefix,
+  loadCyrusConf,
   loadImapdConf,
   umaskOf,
   versionLine,
@@ -48,7 +49,7 @@ export async function runMaster(
 
     log = createLog({ ident: "master", prefix: effectiveSyslogPrefix(config, process.env), debug: config.debug });
     pidFile = takePlace(options, config, terminal);
-    giveUpRoot(effectiveIdentity(config, process.env), log);
+    giveUpRoot(effectiveIdentity(config, process.env), socketPaths(cyrusConf), log);
     log.notice("process started");
     for (const notice of config.notices) log.notice(notice);
     if (options.verbose > 0) process.env["CYRUS_VERBOSE"] = String(options.verbose - 1);
@@ -81,6 +82,19 @@ export async function runMaster(
     await master?.stop();
     pidFile?.release();
     return process.exit(status ?? 70);
+  }
+}
+
+/** Paths of the Unix sockets in SERVICES; none when the file has errors, which the start will tell. */
+function socketPaths(cyrusConf: string | undefined): string[] {
+  try {
+    const { services } = loadCyrusConf({ mode: "start", ...(cyrusConf !== undefined && { path: cyrusConf }) });
+    return services.flatMap(({ endpoint }) =>
+      !("disabled" in endpoint) && endpoint.listen.kind === "unix" ? [endpoint.listen.path] : [],
+    );
+  } catch (error) {
+    if (error instanceof ConfigError) return [];
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import type { ServiceEntry } from "../../config/index.ts";
 import type { Child, Runnable } from "./child.ts";
 import { type ProgramPlaces, resolveCommand } from "./commands.ts";
 import { FatalError } from "./fatal.ts";
-import { addressesOf, bindAll, type BindFailure, type BoundSocket } from "./listeners.ts";
+import { addressesOf, bindAll, type BindFailure, type BoundSocket, placeOf } from "./listeners.ts";
 import { type ServiceMetrics, ServiceSocket, type SocketHost } from "./service-socket.ts";
 
 export interface ServicesOptions {
@@ -196,13 +196,14 @@ export class Services {
     for (const socket of sockets) {
       service.sockets.push(new ServiceSocket(socket, idOf(socket, addresses), entry, command, host));
     }
-    for (const { family, error } of failures) {
-      const text = `unable to bind to ${entry.name}/${family} socket: ${error.message}`;
+    for (const { family, address, error } of failures) {
+      const text = `unable to bind to ${entry.name}/${family} socket ${placeOf(address)}: ${error.message}`;
       this.#log.err(text);
       if (bindErrorsFatal) throw new FatalError(text, 69);
     }
     if (service.sockets.length === 0 && failures.length > 0) {
-      this.#log.err(`unable to create ${entry.name} listener socket: ${failures[0]!.error.message}`);
+      const { address, error } = failures[0]!;
+      this.#log.err(`unable to create ${entry.name} listener socket ${placeOf(address)}: ${error.message}`);
     }
   }
 

@@ -89,7 +89,8 @@ export async function runWorker(
   // Reads the file a second time, which costs a few milliseconds once: the first reading was for an error in the log,
   // because nobody sees a service's stderr.
   const { log } = startProgram(service, options.configFile);
-  for (const notice of config.notices) log.notice(notice);
+  // Our own master has told them once for all its workers; another one's does not, and its workers come and go.
+  if (process.env["PASARGAD_WORKER"] !== "1") for (const notice of config.notices) log.debug(notice);
   for (const letter of options.hasNoEffect)
     log.notice(`-${letter} has no effect: a worker serves many sessions at once`);
   if (options.debug) runDebugCommand(config, program.program, log);
