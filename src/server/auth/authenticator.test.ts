@@ -13,6 +13,7 @@ import { Connection, type ConnectionHost, type TlsInfo } from "../connection/ind
 import { TimerWheel } from "../worker/timer-wheel.ts";
 import { Authenticator, type AuthenticatorOptions } from "./authenticator.ts";
 import type { LoginResult } from "./identity.ts";
+import { LoginTurns } from "./login-turns.ts";
 import { target } from "./parsers.fuzz.ts";
 import { askSaslauthd, encodeSaslauthdRequest } from "./saslauthd.ts";
 import type { ExchangeStep } from "./sasl-exchange.ts";
@@ -44,7 +45,8 @@ function bench(text: string, more: Partial<AuthenticatorOptions> = {}): Bench {
   const lines: string[] = [];
   const keep = (line: string): void => void lines.push(line);
   const log: Log = { ...silentLog, err: keep, notice: keep, warning: keep };
-  const config = configFromText(`configdirectory: ${directory}\nfailedloginpause: 0\nunix_group_enable: no\n${text}\n`);
+  const pause = text.includes("failedloginpause:") ? "" : "failedloginpause: 0\n";
+  const config = configFromText(`configdirectory: ${directory}\n${pause}unix_group_enable: no\n${text}\n`);
   const authenticator = new Authenticator({
     config,
     log,
@@ -166,6 +168,99 @@ test("who asks and hangs up costs no check when the turn comes", async () => {
     (await Promise.all(answers)).map((answer) => text(answer).replace(/:.*/, "")),
     ["credentials", "credentials", "unavailable", "credentials"],
   );
+});
+
+/** Which of the checks, each with an id, a backend was asked for; the answer to each is in the test's hands. */
+function heldBackend() {
+  const asked: { readonly password: string; readonly answer: (answer: "right" | "wrong") => void }[] = [];
+  const backend = {
+    method: "held",
+    check: ({ password }: { readonly password: string }) =>
+      new Promise<"right" | "wrong">((answer) => asked.push({ password, answer })),
+  };
+  return { asked, backend, passwords: () => asked.map(({ password }) => password) };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("guesses of one client and one user take turns, the pause of a failed one included, also when it hung up", async () => {
+  const { asked, backend, passwords } = heldBackend();
+  // The pause is as good as endless here: whatever is checked does not wait for it.
+  const { authenticator, connection } = bench("failedloginpause: 1h\nallowplaintext: yes", { backends: [backend] });
+  const ask = (authcid: string, password: string, from = connection()): Promise<LoginResult> =>
+    authenticator.password({ authcid, password, mechanism: "plaintext", connection: from });
+  const first = connection();
+  void ask("alice", "a1", first);
+  void ask("ALICE", "a2");
+  void authenticator.exchange("PLAIN", connection()).start(Buffer.from("\0alice\0a3").toString("base64"));
+  void ask("bob", "b1");
+  const elsewhere = connection();
+  elsewhere.address = "192.0.2.2";
+  const answer = ask("alice", "c1", elsewhere);
+  await turn();
+  assert.deepEqual(passwords(), ["a1", "b1", "c1"], "others do not wait");
+  asked[0]!.answer("wrong");
+  first.destroy();
+  asked[2]!.answer("right");
+  assert.equal(text(await answer), "alice");
+  await turn();
+  assert.deepEqual(passwords(), ["a1", "b1", "c1"]);
+});
+
+test("good passwords follow each other without a pause; who hung up takes no turn; one network of IPv6 is one client", async () => {
+  const { asked, backend, passwords } = heldBackend();
+  const { authenticator, connection } = bench("failedloginpause: 1h\nallowplaintext: yes", { backends: [backend] });
+  const from = ["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:3::"].map((address) => {
+    const one = connection();
+    one.address = address;
+    return one;
+  });
+  const answers = from.map((one, i) =>
+    authenticator.password({ authcid: "alice", password: `p${i}`, mechanism: "plaintext", connection: one }),
+  );
+  await turn();
+  assert.deepEqual(passwords(), ["p0"]);
+  from[1]!.destroy();
+  asked[0]!.answer("right");
+  assert.equal(text(await answers[0]!), "alice");
+  await turn();
+  assert.deepEqual(passwords(), ["p0", "p2"]);
+  asked[1]!.answer("right");
+  assert.equal(text(await answers[2]!), "alice");
+});
+
+test("SCRAM proofs take turns as well, from the challenge on, however long the client has waited with its proof", async () => {
+  const { authenticator, connection, lines } = bench("failedloginpause: 1h");
+  const guess = async (user: string): Promise<Promise<ExchangeStep>[]> => {
+    const exchange = authenticator.exchange("SCRAM-SHA-256", connection());
+    const step = await exchange.start(Buffer.from(`n,,n=${user},r=nonce`).toString("base64"));
+    assert.ok(step.kind === "challenge");
+    const [, nonce] = /^r=([^,]*),/.exec(Buffer.from(step.text, "base64").toString())!;
+    const proof = Buffer.alloc(32).toString("base64");
+    return [exchange.respond(Buffer.from(`c=biws,r=${nonce},p=${proof}`).toString("base64"))];
+  };
+  await guess("alice");
+  await guess("alice");
+  await guess("nobody");
+  await guess("nobody");
+  await turn();
+  const users = lines.map((line) => /\((\w+)\)/.exec(line)?.[1]);
+  assert.deepEqual(users, ["alice", "nobody"], "one of each was looked at");
+});
+
+test("turns: no more than a few wait, and a full table locks nobody out", async () => {
+  const turns = new LoginTurns(1);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const all = Array.from({ length: 18 }, () => turns.run("net", "alice", () => promise));
+  assert.equal(await all[17], undefined);
+  assert.equal(await turns.run("net", "bob", () => Promise.resolve("bob")), "bob");
+  resolve("over");
+  assert.deepEqual(await Promise.all(all.slice(0, 17)), Array(17).fill("over"));
+  await assert.rejects(
+    turns.run("net", "alice", () => Promise.reject(new Error("fault"))),
+    /fault/,
+  );
+  assert.equal(await turns.run("net", "alice", () => Promise.resolve("next")), "next");
 });
 
 test("proxy authorization: admins and proxyservers only, or right a with loginuseacl", async () => {

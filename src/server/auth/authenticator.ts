@@ -3,11 +3,13 @@ import type { Config } from "../../config/index.ts";
 import type { UserId } from "../../formats/ids.ts";
 import type { Connection } from "../connection/index.ts";
 import { loginLimitExceeded } from "../limits/logins.ts";
+import { addressGroup } from "../limits/pre-login.ts";
 import type { ListedProc } from "../proc/proc-files.ts";
 import { type AuthorizationOptions, adminStatus, mayActFor } from "./authorization.ts";
 import { type Canonical, type CanonicalOptions, canonicalUserid } from "./canonical-userid.ts";
 import { failure, type Identity, type LoginFailure, type LoginResult, type PasswordLogin } from "./identity.ts";
 import { badLoginLine, loginLine, type LoginLogStyle, saslDetails } from "./login-log.ts";
+import { LoginTurns } from "./login-turns.ts";
 import { OperatorFiles } from "./operator-files.ts";
 import { checkPassword, type PasswordBackend } from "./password-check.ts";
 import { makePasswordBackends } from "./password-backends.ts";
@@ -55,6 +57,7 @@ export class Authenticator implements ExchangeHost {
   readonly #mechanisms: ReadonlySet<string> | undefined;
   /** Logins take turns where sessions are counted, so that two at once do not both get the last place. */
   #countingLogins: Promise<void> = Promise.resolve();
+  readonly #turns = new LoginTurns();
 
   constructor(options: AuthenticatorOptions) {
     const { config, log, service, saslService, serverName } = options;
@@ -119,19 +122,46 @@ export class Authenticator implements ExchangeHost {
     if (authid.kind === "anonymous" && isPlaintext) return this.#anonymousLogin(login, started);
     if (authid.kind === "foreignRealm") return this.#failed(login, started, "credentials", passwordDetail(mechanism));
     if (authid.kind !== "user") return this.#invalid(login, started);
-    const answer = await checkPassword(this.#backends, {
-      userid: authid.userid,
-      password: login.password,
-      listenerIsLocal: connection.isLocal,
-      isWanted: () => connection.open,
-    });
-    if (answer === "unavailable") return this.#failed(login, started, "unavailable", saslDetails.unavailable);
-    if (answer === "wrong") return this.#failed(login, started, "credentials", passwordDetail(mechanism));
-    const result = await this.authorize(login, authid, started);
+    const result = await this.inTurn(connection, authid.userid, (since) => this.#check(login, authid, since));
+    if (result === undefined) return this.#failed(login, started, "unavailable", saslDetails.unavailable);
     if (result.ok && isPlaintext && connection.tls === undefined) {
       await pause(1_000 * (this.options.config.plaintextloginpause ?? 0));
     }
     return result;
+  }
+
+  /** @returns undefined when it could not be found out whether the password is right */
+  async #check(
+    login: PasswordLogin,
+    authid: Extract<Canonical, { kind: "user" }>,
+    started: number,
+  ): Promise<LoginResult | undefined> {
+    const answer = await checkPassword(this.#backends, {
+      userid: authid.userid,
+      password: login.password,
+      listenerIsLocal: login.connection.isLocal,
+      isWanted: () => login.connection.open,
+    });
+    if (answer === "unavailable") return undefined;
+    if (answer === "wrong") return this.#failed(login, started, "credentials", passwordDetail(login.mechanism));
+    return this.authorize(login, authid, started);
+  }
+
+  /**
+   * Runs a check of what proves `name`, and the pause after its failure, when those of the same client network and user are over.
+   * @param check gets the time from which its pause counts: when its turn came, for a pause that was over before would be none
+   * @returns undefined when it was not run: too many wait, or the client is gone
+   */
+  async inTurn<T>(
+    connection: Connection,
+    name: string,
+    check: (started: number) => Promise<T>,
+  ): Promise<T | undefined> {
+    const { pausesOnFailure, config } = this.options;
+    if (pausesOnFailure === false || config.failedloginpause <= 0) return check(performance.now());
+    return this.#turns.run(addressGroup(connection.address), name, async () =>
+      connection.open ? check(performance.now()) : undefined,
+    );
   }
 
   /**

@@ -35,6 +35,7 @@ export interface ExchangeHost {
     detail: string,
   ): Promise<LoginFailure>;
   anonymous(connection: Connection, mechanism: string): Identity;
+  inTurn<T>(connection: Connection, name: string, check: (started: number) => Promise<T>): Promise<T | undefined>;
 }
 
 export type ExchangeStep =
@@ -52,11 +53,14 @@ export class SaslExchange {
   readonly #authenticator: ExchangeHost;
   readonly #connection: Connection;
   readonly #more: { sessionId?: string; externalSsf?: number };
-  readonly #started = performance.now();
+  /** From when the pause after a failure counts. */
+  #started = performance.now();
   #machine: SaslMachine | undefined;
   /** Set once the server's last message is out and the client's empty answer is awaited. */
   #proved: { readonly authcid: string; readonly authzid: string } | undefined;
   #authcid = "";
+  /** SCRAM: the challenge is out, so the next line is a guess or better. */
+  #guessComes = false;
 
   constructor(
     authenticator: ExchangeHost,
@@ -83,10 +87,23 @@ export class SaslExchange {
   async respond(line: string): Promise<ExchangeStep> {
     const machine = this.#machine;
     if (machine === undefined) return { kind: "failed", failure: failure("syntax") };
-    if (this.#proved === undefined) return this.#take(decodeSaslLine(line), (octets) => machine.respond(octets));
+    if (this.#proved === undefined) {
+      const take = (): Promise<ExchangeStep> => this.#take(decodeSaslLine(line), (octets) => machine.respond(octets));
+      return this.#guessComes && line !== "*" ? this.#inTurn(take) : take();
+    }
     if (line === "*") return { kind: "failed", failure: failure("aborted") };
     if (line !== "" && line !== "=") return this.#reject("syntax", saslDetails.badProtocol);
     return this.#finish(await this.#authenticator.proved({ ...this.#login(), ...this.#proved }, this.#started));
+  }
+
+  async #inTurn(take: () => Promise<ExchangeStep>): Promise<ExchangeStep> {
+    const name = this.#authenticator.canonical(this.#authcid);
+    const userid = name.kind === "user" ? name.userid : this.#authcid;
+    const step = await this.#authenticator.inTurn(this.#connection, userid, (started) => {
+      this.#started = started;
+      return take();
+    });
+    return step ?? this.#reject("unavailable", saslDetails.unavailable);
   }
 
   async #take(line: SaslLine, machine: (octets: Buffer) => SaslStep): Promise<ExchangeStep> {
@@ -134,6 +151,7 @@ export class SaslExchange {
     const hash = this.#hash();
     try {
       const user = name.kind === "user" ? this.#authenticator.users?.find(name.userid) : undefined;
+      this.#guessComes = true;
       return this.#follow(machine.verifier(user?.disabled ? undefined : user?.[hash]));
     } catch (error) {
       this.#authenticator.options.log.err(`user database: ${(error as Error).message}`);

@@ -1,0 +1,41 @@
+/**
+ * Guessing of one password over many connections: the logins of one client network with one userid take turns. A failed one
+ * keeps its turn until its pause is over, also when the client has hung up. Others do not wait: neither other users behind
+ * the same address nor the same user elsewhere.
+ */
+
+/** Logins of one pair that may wait; with a pause of 3 s the last one waits 48 s, and a client would not wait longer. */
+const maxWaiting = 16;
+/** Pairs that have a turn now. With more, newcomers are checked at once: the limit protects memory, and must lock nobody out. */
+const maxPairs = 10_000;
+
+export class LoginTurns {
+  /** Who waits for the turn of a pair that is taken. */
+  readonly #pairs = new Map<string, (() => void)[]>();
+  readonly #maxPairs: number;
+
+  constructor(limit = maxPairs) {
+    this.#maxPairs = limit;
+  }
+
+  /**
+   * Does `work` when those of the same pair that came before are over.
+   * @returns undefined, without calling `work`, when too many wait already
+   */
+  async run<T>(network: string, userid: string, work: () => Promise<T>): Promise<T | undefined> {
+    const pair = `${network}\0${userid}`;
+    const waiting = this.#pairs.get(pair);
+    if (waiting !== undefined) {
+      if (waiting.length >= maxWaiting) return undefined;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    } else if (this.#pairs.size < this.#maxPairs) this.#pairs.set(pair, []);
+    else return work();
+    try {
+      return await work();
+    } finally {
+      const next = this.#pairs.get(pair)?.shift();
+      if (next === undefined) this.#pairs.delete(pair);
+      else next();
+    }
+  }
+}
