@@ -18,8 +18,7 @@ function withoutPrefix(name: string): string {
 
 /** The argument of a flag, `-E 3`, `-E3` or `-vE 3`; undefined when the flag is not there. */
 export function flagOf(args: readonly string[], letter: string): string | undefined {
-  const isGiven = new RegExp(`^-[A-Za-z]*${letter}`);
-  const at = args.findIndex((arg) => isGiven.test(arg));
+  const at = args.findIndex((arg) => /^-[A-Za-z]+/.exec(arg)?.[0].includes(letter));
   if (at < 0) return undefined;
   const glued = args[at]!.slice(args[at]!.indexOf(letter) + 1);
   return glued !== "" ? glued : (args[at + 1] ?? "");

@@ -224,10 +224,21 @@ function logExit(log: Log, child: Child, exit: ChildExit, ageSeconds: number): v
   else log.err(`${who} exited, status ${exit.status}`);
 }
 
-/** Signals a group of children, waits until all their process groups are gone, and after `graceMs` kills what is left. */
+/** A process that hangs in the kernel (a dead disk or file server) does not even die of SIGKILL; nobody waits for it longer. */
+const killPatienceMs = 3_000;
+
+/**
+ * Signals a group of children, waits until all their process groups are gone, and after `graceMs` kills what is left.
+ * What does not die of that within `killPatienceMs` is named in the log and left behind.
+ */
 export async function stopChildren(
   children: readonly Child[],
-  options: { readonly signal?: NodeJS.Signals; readonly graceMs: number; readonly log: Log },
+  options: {
+    readonly signal?: NodeJS.Signals;
+    readonly graceMs: number;
+    readonly log: Log;
+    readonly killPatienceMs?: number;
+  },
 ): Promise<void> {
   const { signal = "SIGTERM", graceMs, log } = options;
   for (const child of children) child.signalGroup(signal);
@@ -240,5 +251,13 @@ export async function stopChildren(
     log.warning(`${child.spec.kind} ${child.spec.name} pid ${child.pid} did not stop in time, killing it`);
     child.signalGroup("SIGKILL");
   }
-  await Promise.all(children.map((child) => child.ended));
+  const patience = new AbortController();
+  const tooLong = delay(options.killPatienceMs ?? killPatienceMs, undefined, { signal: patience.signal });
+  await Promise.race([Promise.all(children.map((child) => child.ended)), tooLong]);
+  patience.abort();
+  await tooLong.catch(() => undefined); // it was not needed
+  for (const child of children) {
+    if (child.running)
+      log.err(`${child.spec.kind} ${child.spec.name} pid ${child.pid} cannot be killed, leaving it behind`);
+  }
 }

@@ -23,9 +23,9 @@ export function configNotices(config: Config, readers: Iterable<ConfigReader>): 
   return notices;
 }
 
-/** The value of the last -C. */
+/** The value of the last `-C FILE`, `-CFILE` or `-sC FILE`. */
 function configFlag(args: readonly string[]): string | undefined {
-  const at = args.findLastIndex((word) => word.startsWith("-C"));
+  const at = args.findLastIndex((word) => /^-[A-Za-z]*C/.test(word));
   if (at < 0) return undefined;
-  return args[at]!.slice(2) || args[at + 1];
+  return args[at]!.slice(args[at]!.indexOf("C") + 1) || args[at + 1];
 }

@@ -42,11 +42,11 @@ export class Daemons {
     }
   }
 
-  /** Starts the others. */
+  /** Starts the others. Never throws: master is at work by now, and an executable that has gone since is a line in the log. */
   startOthers(entries: readonly DaemonEntry[]): void {
     for (const entry of entries) {
-      const command = entry.wait ? undefined : this.#commandOf(entry, "quietly");
-      if (command) this.#startNow(entry, command);
+      const command = entry.wait ? undefined : this.#runnable(entry, "absent is known");
+      if (command && command !== "missing") this.#startNow(entry, command);
     }
   }
 
@@ -104,8 +104,8 @@ export class Daemons {
   }
 
   /** @throws FatalError 78 for an executable that is not there */
-  #commandOf(entry: DaemonEntry, mode?: "quietly"): Runnable | undefined {
-    const command = this.#runnable(entry, mode);
+  #commandOf(entry: DaemonEntry): Runnable | undefined {
+    const command = this.#runnable(entry);
     if (command !== "missing") return command;
     throw new FatalError(
       `cannot find executable for service '${entry.name}' (${entry.cmd[0]} in ${entry.file}:${entry.line})`,
@@ -113,10 +113,10 @@ export class Daemons {
     );
   }
 
-  #runnable(entry: DaemonEntry, mode?: "quietly"): Runnable | "missing" | undefined {
+  #runnable(entry: DaemonEntry, mode?: "absent is known"): Runnable | "missing" | undefined {
     const command = resolveCommand(entry.cmd, this.#places);
     if (command.kind === "ours" || command.kind === "foreign") return command;
-    if (mode !== "quietly") {
+    if (command.kind === "missing" || mode === undefined) {
       const text =
         command.kind === "absent"
           ? `${entry.name}: ${command.program} is not part of this version, entry disabled`

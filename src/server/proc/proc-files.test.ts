@@ -53,6 +53,30 @@ test("files come late or when flushed, are listed, and go", async () => {
   files.stop();
 });
 
+test("trouble with the files is said once, and again when it comes back", () => {
+  const parent = mkdtempSync(join(tmpdir(), "proc-"));
+  after(() => rmSync(parent, { recursive: true, force: true }));
+  const directory = join(parent, "proc");
+  const lines: string[] = [];
+  const files = new ProcFiles(directory, { ...silentLog, err: (line: string) => void lines.push(line) });
+  const record = files.open(1, state);
+  const write = (): void => {
+    files.update(record, state);
+    files.flush(record);
+  };
+  for (const expected of [1, 2]) {
+    writeFileSync(directory, "in the way");
+    write();
+    write();
+    assert.equal(lines.length, expected);
+    rmSync(directory);
+    write();
+    assert.equal(listProcs(directory).length, 1);
+    rmSync(directory, { recursive: true });
+  }
+  files.stop();
+});
+
 test("proc_path", () => {
   assert.equal(procDirectory({ procPath: undefined, configDirectory: "/var/lib/cyrus" }), "/var/lib/cyrus/proc");
   for (const procPath of ["proc", "/", "//"]) assert.throws(() => procDirectory({ procPath, configDirectory: "/x" }));

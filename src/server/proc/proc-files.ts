@@ -112,6 +112,7 @@ export class ProcFiles {
       }
       renameSync(`${path}.new`, path);
       record.written = true;
+      this.#complained = false;
     });
   }
 
@@ -119,7 +120,7 @@ export class ProcFiles {
     return join(this.#directory, `${this.#pid}.${record.number}`);
   }
 
-  /** A full or read-only disk costs the listing, not the sessions; said once. */
+  /** A full or read-only disk costs the listing, not the sessions; said once, and again when it had worked meanwhile. */
   #attempt(action: () => void): void {
     try {
       action();

@@ -1,5 +1,4 @@
 /** What every service program does between its first line and its last: flags, configuration, sockets, signals. */
-import { statSync } from "node:fs";
 import { hostname } from "node:os";
 import { spawnSync } from "node:child_process";
 import { createLog, createSessionIds, type Log } from "../../base/log.ts";
@@ -14,6 +13,7 @@ import { ProcFiles, procDirectory, sweepProcs } from "../proc/proc-files.ts";
 import { exitCode, startProgram } from "../program/start-program.ts";
 import { TlsContexts } from "../tls/tls-contexts.ts";
 import { hostSessions, type LoggedInSession } from "./host-sessions.ts";
+import { ProgramFile } from "./program-file.ts";
 import { parseServiceOptions, type ServiceOptions, UsageError } from "./service-options.ts";
 import { StandardStreams } from "./standard-streams.ts";
 import { StatusChannel } from "./status-channel.ts";
@@ -238,17 +238,11 @@ function listenOnPassedSocket(worker: Worker, log: Log): void {
 
 /** Memory past its limit, or another version of the program installed: a fresh worker is better. */
 function watchForRetirement(worker: Worker): void {
-  const file = process.argv[1];
-  const stamp = fileStamp(file);
+  const file = new ProgramFile(process.argv[1]);
   setInterval(() => {
     if (process.memoryUsage.rss() > workerMemoryLimitOctets) worker.retire("memory limit");
-    if (fileStamp(file) !== stamp) worker.retire("process file has changed");
+    if (file.isReplaced()) worker.retire("process file has changed");
   }, retireCheckMs).unref();
-}
-
-function fileStamp(file: string | undefined): string {
-  const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.dev}/${stat.ino}/${stat.mtimeMs}/${stat.size}`;
 }
 
 /** `debug_command`, its first two %s-like words replaced by program and pid; run without a shell. */
