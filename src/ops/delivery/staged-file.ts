@@ -1,6 +1,7 @@
 /** A large message on its way: a file below `stage.` of a partition, durable before the writer is asked to take it over. */
 import { type FileHandle, copyFile, mkdir, open, unlink } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
+import { createFile, syncDirectory } from "../../base/files.ts";
 import { stageDirectory, stagePath } from "../../store/index.ts";
 import { STAGE_WRITE_OCTETS } from "./limits.ts";
 
@@ -78,31 +79,12 @@ export class StagedFile {
   }
 
   async #write(): Promise<void> {
-    this.#file ??= await create(stagePath(this.root, this.name), stageDirectory(this.root));
+    this.#file ??= await createFile(stagePath(this.root, this.name));
     const parts = this.#parts;
     this.#parts = [];
     this.#partsOctets = 0;
     for (const part of parts) {
       for (let at = 0; at < part.length; ) at += (await this.#file.write(part, at)).bytesWritten;
     }
-  }
-}
-
-async function create(path: string, directory: string): Promise<FileHandle> {
-  try {
-    return await open(path, "wx", 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    return open(path, "wx", 0o600);
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

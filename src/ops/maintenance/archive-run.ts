@@ -1,6 +1,7 @@
 /** What `cyr_expire -A` does with one mailbox: finds what belongs in the archive, copies it there in batches, and asks for each batch to be taken over. */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, copyFileSync, linkSync, mkdirSync, openSync, statSync, unlinkSync } from "node:fs";
+import { closeSync, constants, copyFileSync, linkSync, mkdirSync, openSync, statSync } from "node:fs";
+import { isSameFile, unlinkIfThere } from "../../base/files.ts";
 import { syncFilesystem } from "../../base/native/index.ts";
 import {
   archiveRoot,
@@ -81,7 +82,7 @@ export class Archiver {
     if (root !== undefined && spool !== undefined) {
       mkdirSync(stageDirectory(root), { recursive: true, mode: 0o700 });
       // An archive that is the spool under another name would lose what is "moved" there.
-      if (!isSameDirectory(root, spool)) fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+      if (!isSameFile(root, spool)) fd = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
     }
     this.archives.set(partition, fd);
     return fd;
@@ -175,17 +176,4 @@ function linkOrCopy(from: string, to: string, sizeOctets: number): boolean {
   if (statSync(to).size === sizeOctets) return true;
   unlinkIfThere(to);
   return false;
-}
-
-function isSameDirectory(one: string, other: string): boolean {
-  const [a, b] = [statSync(one), statSync(other)];
-  return a.ino === b.ino && a.dev === b.dev;
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
 }

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname } from "node:path";
+import { isSameFile, unlinkIfThere } from "../../base/files.ts";
 import { syncFilesystem } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import { BlobMissing, type BlobName, type BlobPlace, type BlobStore } from "./blob-store.ts";
@@ -279,19 +280,6 @@ function linkOrCopy(from: string, target: string): void {
       copyFileSync(from, target, constants.COPYFILE_EXCL);
     } else if (code === "ENOENT" && !existsSync(from)) throw new BlobMissing(`${from}: no such file`, { cause: error });
     else throw error;
-  }
-}
-
-function isSameFile(one: string, other: string): boolean {
-  const [a, b] = [statSync(one), statSync(other)];
-  return a.ino === b.ino && a.dev === b.dev;
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { unlinkIfThere } from "../../../base/files.ts";
 import { syncFilesystem, tryFlock } from "../../../base/native/index.ts";
 import { isTombstone, type ListEntry, type MailboxHeader, shardOfMbox } from "../../../store/index.ts";
 import type { Database, Value } from "../../../store/database.ts";
@@ -253,14 +254,6 @@ function rotate(configDirectory: string): void {
     fsyncSync(fd);
   } finally {
     closeSync(fd);
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

@@ -1,7 +1,6 @@
 /** APPEND's messages as they come: small ones in memory, large ones into a file of the partition, all looked at on the way. */
-import { type FileHandle, mkdir, open, unlink } from "node:fs/promises";
+import { type FileHandle, unlink } from "node:fs/promises";
 import { createHash, type Hash, randomBytes } from "node:crypto";
-import { dirname } from "node:path";
 import {
   type CheckOptions,
   MessageChecker,
@@ -15,6 +14,7 @@ import { stageDirectory, stagePath } from "../../../store/index.ts";
 import type { FoundMailbox } from "../mailbox/find.ts";
 import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
 import { flagArgs } from "../flags.ts";
+import { createFile, syncDirectory } from "../../../base/files.ts";
 import { inTurns } from "../../../base/turns.ts";
 
 /** Octets handed to the file at a time. */
@@ -194,31 +194,12 @@ class IncomingLiteral {
 
   async #write(): Promise<void> {
     const path = stagePath(this.#rules.partitionRoot, this.#stage!);
-    this.#file ??= await create(path);
+    this.#file ??= await createFile(path);
     const parts = this.#parts;
     this.#parts = [];
     this.#partsOctets = 0;
     for (const part of parts) {
       for (let at = 0; at < part.length; ) at += (await this.#file.write(part, at)).bytesWritten;
     }
-  }
-}
-
-async function create(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "wx", 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return open(path, "wx", 0o600);
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
