@@ -14,7 +14,7 @@ import {
 import { exitCode } from "../server/program/start-program.ts";
 import { openTools } from "./support/open-tools.ts";
 import { pruneDeliveries } from "./support/prune-deliveries.ts";
-import { runTool, type Start } from "./support/run-tool.ts";
+import { runTool, type Start, UsageError } from "./support/run-tool.ts";
 
 /** Settings `cyr_expire_OPTION` are its own. */
 const name = "cyr_expire";
@@ -43,8 +43,6 @@ Options:
 
 const durations = ["A", "D", "E", "X"] as const;
 type Durations = Readonly<Record<(typeof durations)[number], number | undefined>>;
-
-class UsageError extends Error {}
 
 function parseFlags(): { flags: Flags; seconds: Durations } {
   let flags: Flags;
@@ -160,19 +158,13 @@ async function run(tools: Tools, flags: Flags, seconds: Durations, log: Log, con
 }
 
 async function main(start: Start): Promise<number> {
+  const { flags, seconds } = parseFlags();
+  const { config, log } = start(flags.last("C"));
+  const tools = openTools(config, log, name);
   try {
-    const { flags, seconds } = parseFlags();
-    const { config, log } = start(flags.last("C"));
-    const tools = openTools(config, log, name);
-    try {
-      return await run(tools, flags, seconds, log, config);
-    } finally {
-      await tools.close();
-    }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    return exitCode.usage;
+    return await run(tools, flags, seconds, log, config);
+  } finally {
+    await tools.close();
   }
 }
 

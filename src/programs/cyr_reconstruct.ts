@@ -15,15 +15,13 @@ import { MailError } from "../ops/index.ts";
 import { exitCode } from "../server/program/start-program.ts";
 import type { ListEntry } from "../store/index.ts";
 import { openTools } from "./support/open-tools.ts";
-import { runTool, type Start } from "./support/run-tool.ts";
+import { runTool, type Start, UsageError } from "./support/run-tool.ts";
 
 const name = "reconstruct";
 const usage = `usage: cyr_reconstruct [-C <alt_config>] [-p partition] [-ksrfxgGqRUMIoOn] mailbox...
        cyr_reconstruct [-C <alt_config>] [-ksrfxgGqRUMIoOn] -u user...
        cyr_reconstruct [-C <alt_config>] [-ksrfxgGqRUMIoOn] -V <version> mailbox...
        cyr_reconstruct [-C <alt_config>] -P [partition|path]...`;
-
-class UsageError extends Error {}
 
 interface Run {
   readonly tools: Tools;
@@ -184,29 +182,23 @@ async function checkQuota({ tools, options, log }: Run, root: MboxName): Promise
 }
 
 async function main(start: Start): Promise<number> {
+  const flags = parseFlags();
+  const { config, log } = start(flags.last("C"));
+  const tools = openTools(config, log, name);
   try {
-    const flags = parseFlags();
-    const { config, log } = start(flags.last("C"));
-    const tools = openTools(config, log, name);
-    try {
-      let checkpoint: Checkpoints | undefined;
-      const run: Run = {
-        tools,
-        flags,
-        log,
-        options: optionsOf(flags),
-        checkpoint: () => (checkpoint ??= new Checkpoints(config.configdirectory)),
-        failed: false,
-      };
-      await reconstruct(run);
-      return run.failed ? exitCode.tempFail : exitCode.ok;
-    } finally {
-      await tools.close();
-    }
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(error.message);
-    return exitCode.usage;
+    let checkpoint: Checkpoints | undefined;
+    const run: Run = {
+      tools,
+      flags,
+      log,
+      options: optionsOf(flags),
+      checkpoint: () => (checkpoint ??= new Checkpoints(config.configdirectory)),
+      failed: false,
+    };
+    await reconstruct(run);
+    return run.failed ? exitCode.tempFail : exitCode.ok;
+  } finally {
+    await tools.close();
   }
 }
 

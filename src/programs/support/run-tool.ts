@@ -7,6 +7,9 @@ import { exitCode, type ProgramStart, startProgram } from "../../server/program/
 /** startProgram for this program, whose paths must be absolute: it is called from anywhere. @throws ConfigError */
 export type Start = (configFile: string | undefined) => ProgramStart;
 
+/** Wrong flags or words: its text alone goes to stderr, and the program ends with 64. */
+export class UsageError extends Error {}
+
 /**
  * Runs `work`, whose result is the exit status, and sets that of the process. What it throws ends the program with
  * `fatal error: TEXT`: 78 for a configuration, 75 for what a later try may find mended (files, databases, the writer), 70,
@@ -27,6 +30,11 @@ export async function runTool(name: string, work: (start: Start) => number | Pro
       return started;
     });
   } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(error.message);
+      process.exitCode = exitCode.usage;
+      return;
+    }
     const isBug = !(error instanceof ConfigError || isFromOutside(error));
     const text = textOf(error, isBug);
     console.error(`fatal error: ${text}`);
