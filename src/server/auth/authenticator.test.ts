@@ -248,19 +248,33 @@ test("SCRAM proofs take turns as well, from the challenge on, however long the c
   assert.deepEqual(users, ["alice", "nobody"], "one of each was looked at");
 });
 
-test("turns: no more than a few wait, and a full table locks nobody out", async () => {
+test("turns: no more than a few wait, none of them in vain, and a full table locks nobody out", async () => {
   const turns = new LoginTurns(1);
   const { promise, resolve } = Promise.withResolvers<string>();
-  const all = Array.from({ length: 18 }, () => turns.run("net", "alice", () => promise));
-  assert.equal(await all[17], undefined);
-  assert.equal(await turns.run("net", "bob", () => Promise.resolve("bob")), "bob");
+  let hungUp = false;
+  const ask = (userid: string, work: () => Promise<string>, isWanted = (): boolean => true) =>
+    turns.run({ network: "net", userid, isWanted }, work);
+  const all = [ask("alice", () => promise)];
+  for (let i = 0; i < 16; i++)
+    all.push(
+      ask(
+        "alice",
+        () => Promise.resolve("guess"),
+        () => !hungUp,
+      ),
+    );
+  assert.equal(await ask("alice", () => Promise.resolve("one too many")), undefined);
+  assert.equal(await ask("bob", () => Promise.resolve("bob")), "bob");
+  hungUp = true;
+  const stays = ask("alice", () => Promise.resolve("stays"));
   resolve("over");
-  assert.deepEqual(await Promise.all(all.slice(0, 17)), Array(17).fill("over"));
+  assert.deepEqual(await Promise.all(all), ["over", ...Array(16).fill(undefined)]);
+  assert.equal(await stays, "stays");
   await assert.rejects(
-    turns.run("net", "alice", () => Promise.reject(new Error("fault"))),
+    ask("alice", () => Promise.reject(new Error("fault"))),
     /fault/,
   );
-  assert.equal(await turns.run("net", "alice", () => Promise.resolve("next")), "next");
+  assert.equal(await ask("alice", () => Promise.resolve("next")), "next");
 });
 
 test("proxy authorization: admins and proxyservers only, or right a with loginuseacl", async () => {

@@ -159,9 +159,12 @@ export class Authenticator implements ExchangeHost {
   ): Promise<T | undefined> {
     const { pausesOnFailure, config } = this.options;
     if (pausesOnFailure === false || config.failedloginpause <= 0) return check(performance.now());
-    return this.#turns.run(addressGroup(connection.address), name, async () =>
-      connection.open ? check(performance.now()) : undefined,
-    );
+    const pair = {
+      network: addressGroup(connection.address),
+      userid: name,
+      isWanted: () => connection.open && !connection.peerHasEnded,
+    };
+    return this.#turns.run(pair, () => check(performance.now()));
   }
 
   /**

@@ -9,9 +9,15 @@ const maxWaiting = 16;
 /** Pairs that have a turn now. With more, newcomers are checked at once: the limit protects memory, and must lock nobody out. */
 const maxPairs = 10_000;
 
+interface Waiter {
+  readonly isWanted: () => boolean;
+  /** @param isTurn false: it is sent away */
+  readonly go: (isTurn: boolean) => void;
+}
+
 export class LoginTurns {
   /** Who waits for the turn of a pair that is taken. */
-  readonly #pairs = new Map<string, (() => void)[]>();
+  readonly #pairs = new Map<string, Waiter[]>();
   readonly #maxPairs: number;
 
   constructor(limit = maxPairs) {
@@ -20,22 +26,39 @@ export class LoginTurns {
 
   /**
    * Does `work` when those of the same pair that came before are over.
-   * @returns undefined, without calling `work`, when too many wait already
+   * @param isWanted whether the client still waits; who hung up while it waited keeps no place from those who stay
+   * @returns undefined, without calling `work`, when too many wait already or it was no longer wanted
    */
-  async run<T>(network: string, userid: string, work: () => Promise<T>): Promise<T | undefined> {
+  async run<T>(
+    { network, userid, isWanted }: { network: string; userid: string; isWanted: () => boolean },
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
     const pair = `${network}\0${userid}`;
     const waiting = this.#pairs.get(pair);
     if (waiting !== undefined) {
+      if (waiting.length >= maxWaiting) sendAwayUnwanted(waiting);
       if (waiting.length >= maxWaiting) return undefined;
-      await new Promise<void>((resolve) => waiting.push(resolve));
+      if (!(await new Promise<boolean>((go) => waiting.push({ isWanted, go })))) return undefined;
     } else if (this.#pairs.size < this.#maxPairs) this.#pairs.set(pair, []);
     else return work();
     try {
       return await work();
     } finally {
-      const next = this.#pairs.get(pair)?.shift();
-      if (next === undefined) this.#pairs.delete(pair);
-      else next();
+      this.#passOn(pair);
     }
   }
+
+  #passOn(pair: string): void {
+    const waiting = this.#pairs.get(pair)!;
+    sendAwayUnwanted(waiting);
+    const next = waiting.shift();
+    if (next === undefined) this.#pairs.delete(pair);
+    else next.go(true);
+  }
+}
+
+function sendAwayUnwanted(waiting: Waiter[]): void {
+  const wanted = waiting.filter((waiter) => waiter.isWanted());
+  for (const waiter of waiting) if (!wanted.includes(waiter)) waiter.go(false);
+  waiting.splice(0, waiting.length, ...wanted);
 }

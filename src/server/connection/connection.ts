@@ -47,6 +47,8 @@ export class Connection extends TimerNode {
   localPort = 0;
   /** With `-H`: the address of our own that the proxy connected to, when its header named another in `localAddress`. */
   acceptedAddress: string | undefined = undefined;
+  /** The client sends no more: it has closed, or shut down its half (which alone cannot be told apart). */
+  peerHasEnded = false;
   /** Host name found for the address, if any; see `peer`. */
   hostName: string | undefined = undefined;
   /** Canonical userid after login, else "". Set by `loggedIn`. */
@@ -299,6 +301,7 @@ export class Connection extends TimerNode {
   }
 
   peerEnded(): void {
+    this.peerHasEnded = true;
     if (!this.open) return;
     if (this.#securing) return this.destroy();
     if (this.#session?.ended === undefined) this.end();
