@@ -88,8 +88,10 @@ export class DoomedFiles {
   }
 
   private decide(nowSeconds: number, syncedSeq: number): Decision[] {
-    // Pending files that are not durable yet may be links to doomed ones.
-    const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", syncedSeq)![0] as number | null;
+    const { foreign } = this.options;
+    // Pending files that are not durable yet may be links to doomed ones. Other shards go by the table, so that for them a row counts until it is gone.
+    const safe = foreign ? 0 : syncedSeq;
+    const first = this.db.get("SELECT min(seq) FROM pending WHERE seq>?", safe)![0] as number | null;
     const sql =
       "SELECT seq, uniqueid, partition, uid FROM doomed WHERE not_before<=? AND pending_seq<? ORDER BY seq LIMIT ?";
     const limit = DOOMED_AT_A_TIME + this.done.size;
@@ -98,7 +100,6 @@ export class DoomedFiles {
     for (const seq of this.done) if (!seqs.has(seq)) this.done.delete(seq);
     const waiting = rows.filter(([seq]) => !this.done.has(seq as number));
     if (waiting.length === 0) return [];
-    const { foreign } = this.options;
     const needed = foreign?.needed();
     if (foreign && !needed) return [];
     const latest = waiting.some(([, , , uid]) => uid === 0) ? this.latestOfDirectories() : undefined;
