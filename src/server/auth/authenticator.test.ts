@@ -249,7 +249,7 @@ test("SCRAM proofs take turns as well, from the challenge on, however long the c
 });
 
 test("turns: no more than a few wait, none of them in vain, and a full table locks nobody out", async () => {
-  const turns = new LoginTurns(1);
+  const turns = new LoginTurns({ pairs: 1, waiting: 16 });
   const { promise, resolve } = Promise.withResolvers<string>();
   let hungUp = false;
   const ask = (userid: string, work: () => Promise<string>, isWanted = (): boolean => true) =>

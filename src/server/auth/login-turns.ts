@@ -4,10 +4,13 @@
  * the same address nor the same user elsewhere.
  */
 
-/** Logins of one pair that may wait; with a pause of 3 s the last one waits 48 s, and a client would not wait longer. */
-const maxWaiting = 16;
-/** Pairs that have a turn now. With more, newcomers are checked at once: the limit protects memory, and must lock nobody out. */
-const maxPairs = 10_000;
+export interface TurnLimits {
+  /** Logins of one pair that wait: a program that opens a thousand connections as one user, with the right password, is let in. */
+  readonly waiting: number;
+  /** Pairs that have a turn now. With more, newcomers are checked at once: the limit protects memory, and must lock nobody out. */
+  readonly pairs: number;
+}
+const defaultLimits: TurnLimits = { waiting: 4_096, pairs: 10_000 };
 
 interface Waiter {
   readonly isWanted: () => boolean;
@@ -18,10 +21,10 @@ interface Waiter {
 export class LoginTurns {
   /** Who waits for the turn of a pair that is taken. */
   readonly #pairs = new Map<string, Waiter[]>();
-  readonly #maxPairs: number;
+  readonly #limits: TurnLimits;
 
-  constructor(limit = maxPairs) {
-    this.#maxPairs = limit;
+  constructor(limits = defaultLimits) {
+    this.#limits = limits;
   }
 
   /**
@@ -36,10 +39,10 @@ export class LoginTurns {
     const pair = `${network}\0${userid}`;
     const waiting = this.#pairs.get(pair);
     if (waiting !== undefined) {
-      if (waiting.length >= maxWaiting) sendAwayUnwanted(waiting);
-      if (waiting.length >= maxWaiting) return undefined;
+      if (waiting.length >= this.#limits.waiting) sendAwayUnwanted(waiting);
+      if (waiting.length >= this.#limits.waiting) return undefined;
       if (!(await new Promise<boolean>((go) => waiting.push({ isWanted, go })))) return undefined;
-    } else if (this.#pairs.size < this.#maxPairs) this.#pairs.set(pair, []);
+    } else if (this.#pairs.size < this.#limits.pairs) this.#pairs.set(pair, []);
     else return work();
     try {
       return await work();
@@ -58,7 +61,10 @@ export class LoginTurns {
 }
 
 function sendAwayUnwanted(waiting: Waiter[]): void {
-  const wanted = waiting.filter((waiter) => waiter.isWanted());
-  for (const waiter of waiting) if (!wanted.includes(waiter)) waiter.go(false);
-  waiting.splice(0, waiting.length, ...wanted);
+  let kept = 0;
+  for (const waiter of waiting) {
+    if (waiter.isWanted()) waiting[kept++] = waiter;
+    else waiter.go(false);
+  }
+  waiting.length = kept;
 }
