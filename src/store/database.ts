@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { INDEXES, PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 export type Value = null | number | bigint | string | Uint8Array;
 
@@ -158,6 +158,7 @@ export function openWriter(path: string, place: ShardPlace = { shard: 0, shards:
   }
   try {
     requirePlace(db, place);
+    sqlite.exec(INDEXES);
   } catch (error) {
     db.close();
     throw error;

@@ -1,6 +1,14 @@
 export { readHeaderFile, type HeaderFile } from "./blobs/header-file.ts";
 export { type LegacyHashing, legacyDirectory } from "./blobs/legacy-directory.ts";
-export { cachePath, mailboxDirectory, messagePath, messageUid, stageDirectory, stagePath } from "./blobs/paths.ts";
+export {
+  cachePath,
+  mailboxDirectory,
+  messagePath,
+  messageUid,
+  STAGED_LINK,
+  stageDirectory,
+  stagePath,
+} from "./blobs/paths.ts";
 export {
   archiveRoot,
   BlobPlace,
@@ -66,6 +74,7 @@ export type { VerbFunction, WriteRequest } from "./writer/group.ts";
 export { beginHidden, showHidden } from "./writer/hidden.ts";
 export type { FlagChange, MailboxWriter } from "./writer/mailbox-writer.ts";
 export type { IntentHandler, RecoveryReport } from "./writer/recovery.ts";
+export { destroyMailbox, type Remains, removeRows, requireNoRemains } from "./writer/remains.ts";
 export { type Answer, type Asking, keepAnswers, keptAnswer, type RefusalData } from "./writer/replies.ts";
 export { StoreWriter, type StoreWriterOptions, WriterRunning } from "./writer/store-writer.ts";
 export type { OwnerRow } from "./writer/owners.ts";

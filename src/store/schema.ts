@@ -143,3 +143,12 @@ CREATE TABLE reply(                         -- answers a client may ask for agai
   client TEXT PRIMARY KEY, answers TEXT NOT NULL, at INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 `;
+
+/**
+ * Indexes that came after the tables. They are no change of shape: each is made where it is missing, and a program that does not know it leaves it as it
+ * is, so the version stays.
+ */
+export const INDEXES = `
+CREATE INDEX IF NOT EXISTS seen_by_mailbox ON seen(uniqueid, userid);
+CREATE INDEX IF NOT EXISTS doomed_by_message ON doomed(uniqueid, uid);
+`;

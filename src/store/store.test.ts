@@ -7,6 +7,7 @@ import { test, type TestContext } from "node:test";
 import type { MboxName } from "../formats/ids.ts";
 import { type IncomingMessage, type MessageBox, appendMessage, copyMessage } from "./writer/append.ts";
 import { beginHidden, showHidden } from "./writer/hidden.ts";
+import { destroyMailbox } from "./writer/remains.ts";
 import type { VerbFunction } from "./writer/group.ts";
 import type { Answer } from "./writer/replies.ts";
 import { StoreWriter, databasePath } from "./writer/store-writer.ts";
@@ -127,7 +128,7 @@ const verbs = new Map<string, VerbFunction>([
     "destroy",
     (tx, args) => {
       const entry = tx.entry((args as { box: MboxName }).box) as MessageBox;
-      tx.destroyMailbox(entry);
+      destroyMailbox(tx, entry);
       tx.removeEntry(entry.name);
     },
   ],
@@ -306,4 +307,36 @@ test("with its threads: files appear, pending empties, a second writer is refuse
   assert.equal(store.reader.db.get("SELECT count(*) FROM pending")![0], 0);
   assert.equal(await store.text("user.fred", 300), "m299");
   assert.throws(() => store.open(false), /open for writing in process/);
+});
+
+test("settle waits for what was asked before it, while more and more is asked", async (t) => {
+  const store = new Fixture(t, true);
+  await store.ask("create", { box: "user.fred" });
+  const end = new AbortController();
+  const asking = Array.from({ length: 4 }, async (_, client) => {
+    for (let n = 0; !end.signal.aborted; n++) await store.ask("append", { box: "user.fred", text: `m${client}.${n}` });
+  });
+  for (let round = 0; round < 5; round++) {
+    await store.ask("append", { box: "user.fred", text: `round ${round}` });
+    const last = store.reader.db.get("SELECT max(seq) FROM pending")![0] as number;
+    await store.writer.settle();
+    const first = store.reader.db.get("SELECT min(seq) FROM pending")![0] as number | null;
+    assert.ok(first === null || first > last, `row ${first} is there after row ${last} was settled`);
+  }
+  end.abort();
+  await Promise.all(asking);
+});
+
+test("what is left of a mailbox goes beside other work, without being asked for", async (t) => {
+  for (const threads of [false, true]) {
+    const store = new Fixture(t, threads);
+    await store.ask("create", { box: "user.fred" });
+    await store.ask("create", { box: "user.jane" });
+    for (let n = 0; n < 100; n++) await store.ask("append", { box: "user.fred", text: `m${n}` });
+    await store.ask("destroy", { box: "user.fred" });
+    await store.ask("append", { box: "user.jane", text: "x" });
+    await store.writer.engine.idle();
+    const count = (from: string) => store.reader.db.get(`SELECT count(*) FROM ${from}`)![0];
+    assert.deepEqual([count("guid"), count("cold"), count("hot"), count("intent")], [1, 1, 1, 0]);
+  }
 });

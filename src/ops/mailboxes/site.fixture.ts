@@ -162,8 +162,10 @@ export class Site {
     this.txs = [this.tx, ...this.txs.slice(1)];
     const handlers = mailboxIntents(this.rules);
     for (const [id, kind, args] of this.db.all("SELECT id, kind, args FROM intent")) {
+      const handler = handlers.get(kind as string);
+      if (!handler) continue;
       this.slice(this.tx, {}, () => {
-        handlers.get(kind as string)?.(this.tx, JSON.parse(args as string));
+        handler(this.tx, JSON.parse(args as string));
         this.db.run("DELETE FROM intent WHERE id=?", id!);
       });
     }

@@ -1,6 +1,6 @@
 /** Moving entries of the mailbox list, one at a time, with everything that hangs on a name: tombstone, history, owner, quota. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
-import { directoryFollows, leaveLegacyDirectory, type ListEntry } from "../../store/index.ts";
+import { destroyMailbox, directoryFollows, leaveLegacyDirectory, type ListEntry } from "../../store/index.ts";
 import { inboxOf, ownerOfName } from "../names/index.ts";
 import { auditLine } from "./audit.ts";
 import { type LocalEntry, requireLocal, type VerbContext } from "./verb.ts";
@@ -84,7 +84,7 @@ export function moveUse(
   if (to !== undefined) tx.addQuotaUse(to, sizeOctets, exists, annotOctets, 1);
 }
 
-/** Removes a mailbox for good, leaving a tombstone under its name. */
+/** Removes a mailbox for good, leaving a tombstone under its name. One step, whatever is in it: what is left of it goes later. */
 export function destroyEntry(context: VerbContext, entry: ListEntry): void {
   const { tx } = context;
   const root = tx.quotaRoot(entry.name);
@@ -93,7 +93,7 @@ export function destroyEntry(context: VerbContext, entry: ListEntry): void {
     const local = requireLocal(entry);
     moveUse(context, local, root, undefined);
     leaveLegacyDirectory(tx, local);
-    tx.destroyMailbox(local);
+    destroyMailbox(tx, local);
   }
   bury(context, entry, folderModseq);
   context.audit(auditLine("delete", { mailbox: entry.name, uniqueid: entry.uniqueId }));

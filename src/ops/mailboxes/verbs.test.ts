@@ -692,3 +692,19 @@ test("a refusal carries the resource or letter", () => {
     (error) => error instanceof MailError && error.detail === "q",
   );
 });
+
+test("a mailbox that goes for good goes in one slice, however much is in it", () => {
+  using site = new Site({ deleteMode: "immediate" });
+  play(site, "cyrus: create user.alice\nalice: create user.alice.x");
+  site.fill("user.alice.x", 5_000, 10);
+  const { mbox } = site.entry("user.alice.x")!;
+  const changes = (): number => site.db.get("SELECT total_changes()")![0] as number;
+  const before = changes();
+  const next = site.start("alice", mailboxVerbs.delete, { name: name("user.alice.x") });
+  assert.equal(next().done, true);
+  assert.ok(changes() - before < 20, `${changes() - before} rows changed`);
+  assert.equal(site.entry("user.alice.x"), undefined);
+  assert.equal(site.db.get("SELECT count(*) FROM mailbox WHERE mbox=?", mbox!)![0], 0);
+  // The writer goes on with the rest by itself.
+  assert.equal(site.db.get("SELECT count(*) FROM intent WHERE kind='remains'")![0], 1);
+});

@@ -14,6 +14,7 @@ import {
   HotBlock,
   type MessageBox,
   messagePath,
+  STAGED_LINK,
   stageDirectory,
   stagePath,
 } from "../../store/index.ts";
@@ -129,7 +130,7 @@ export class Archiver {
     let archived: ReadonlySet<number> = new Set();
     try {
       for (const { uid, guid, sizeOctets } of batch) {
-        const staged = `archive-${randomBytes(12).toString("hex")}`;
+        const staged = `${STAGED_LINK}${randomBytes(12).toString("hex")}`;
         messages.push({ uid, guid, staged });
         // Not there, or not whole: not written yet, moved meanwhile, or damaged, which is not for us to spread.
         const copy = stagePath(root, staged);

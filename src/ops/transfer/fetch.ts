@@ -30,6 +30,7 @@ import {
   type MovedMailbox,
   type OutgoingRecord,
   readRecord,
+  readRecords,
   writeRecord,
 } from "./records.ts";
 import {
@@ -82,6 +83,7 @@ function* fetchSlices(context: VerbContext, id: string, source: number): Sliced<
   const first = lookAt(context, id, source);
   const { from, to } = first.record;
   const entries = entriesOf(first);
+  requireNoneLeaving(context, entries);
   requireRoom(context, first, entries);
   const owner = tx.owner(ownerOf(to, tx.settings.deletedPrefix)).id;
   const made = new Map<number, MovedMailbox>();
@@ -125,9 +127,15 @@ function* copyRows(tx: Tx, made: ReadonlyMap<number, MovedMailbox>, look: () => 
     yield* all<number>((from, after) => copyHotBlocks(tx, from, source, target, after));
     yield* all<number>((from, after) => copyColdBlocks(tx, from, source, target, after));
     yield* all<Value[]>((from, after) => copyAnnotations(tx, from, target, after));
+    yield* all<string>((from, after) => copySeen(tx, from, target, after));
   }
-  const mailboxes = [...made.values()];
-  yield* all<Value[]>((from, after) => copySeen(tx, from, mailboxes, after));
+}
+
+/** Rows of a tree that has just left this shard are still being removed, some of them by identity. @throws MailError storeUnavailable */
+function requireNoneLeaving({ tx }: VerbContext, entries: readonly ListEntry[]): void {
+  const records = readRecords(tx.db, "transfer.out", Number.MAX_SAFE_INTEGER);
+  const leaving = new Set(records.flatMap((record) => record.leaving.map(({ uniqueId }) => uniqueId)));
+  if (entries.some(({ uniqueId }) => leaving.has(uniqueId))) refuse("storeUnavailable");
 }
 
 function nearestAncestor({ tx }: VerbContext, name: MboxName): ListEntry[] {

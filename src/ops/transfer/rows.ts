@@ -1,6 +1,14 @@
 /** Rows of one mailbox on their way from one shard to another. Blocks are copied as they are: uids, modseqs and everything else stay. */
 import type { UniqueId } from "../../formats/ids.ts";
-import { COLD_SPAN, ColdBlock, type ForeignShard, HOT_SPAN, type MailboxHeader, type Tx } from "../../store/index.ts";
+import {
+  COLD_SPAN,
+  ColdBlock,
+  type ForeignShard,
+  HOT_SPAN,
+  type MailboxHeader,
+  removeRows,
+  type Tx,
+} from "../../store/index.ts";
 import type { Value } from "../../store/database.ts";
 import { blockId } from "../../store/keys.ts";
 import { insertHeader } from "../../store/mailbox-header.ts";
@@ -75,10 +83,7 @@ function portion<P>(copied: Value[][], placeOf: (row: Value[]) => P, rowsEach: n
 
 function* guidsOf(rows: Value): Generator<[uid: number, guid: Uint8Array]> {
   const block = ColdBlock.decode(rows as Uint8Array);
-  for (let index = 0; index < block.count; index++) {
-    const { uid, guid } = block.row(index);
-    yield [uid, guid];
-  }
+  for (let index = 0; index < block.count; index++) yield [block.uid(index), block.guid(index)];
 }
 
 /** Copies annotations after the one of that key. */
@@ -97,60 +102,24 @@ export function copyAnnotations(
   return portion(rows, (row) => row.slice(0, 3), 1);
 }
 
-/** Copies what others have seen of all these mailboxes, after the row of that key; the table has no index by mailbox, so it is read once for all. */
+/** Copies what others have seen of a mailbox, after the row of that user. */
 export function copySeen(
   tx: Tx,
   from: ForeignShard,
-  mailboxes: readonly MovedMailbox[],
-  after: Value[] = ["", ""],
-): Portion<Value[]> | undefined {
+  { uniqueId }: MovedMailbox,
+  after = "",
+): Portion<string> | undefined {
   const sql =
-    "SELECT userid, uniqueid, last_read, recent_uid, last_change, uids FROM seen WHERE (userid, uniqueid)>(?,?) " +
-    "AND uniqueid IN (SELECT value FROM json_each(?)) ORDER BY userid, uniqueid LIMIT ?";
-  const rows = from.db.all(sql, ...after, identities(mailboxes), tx.slice(ROWS_A_SLICE));
+    "SELECT userid, uniqueid, last_read, recent_uid, last_change, uids FROM seen WHERE uniqueid=? AND userid>? " +
+    "ORDER BY userid LIMIT ?";
+  const rows = from.db.all(sql, uniqueId, after, tx.slice(ROWS_A_SLICE));
   const insert =
     "INSERT OR REPLACE INTO seen(userid, uniqueid, last_read, recent_uid, last_change, uids) VALUES (?,?,?,?,?,?)";
   for (const row of rows) tx.db.run(insert, ...row);
-  return portion(rows, (row) => row.slice(0, 2), 1);
+  return portion(rows, (row) => row[0] as string, 1);
 }
 
 /** Removes the rows of mailboxes whose headers and entries are gone. */
 export function* removeAllRows(tx: Tx, mailboxes: readonly MovedMailbox[]): Generator<void, void, void> {
-  for (const mailbox of mailboxes) while (removeRows(tx, mailbox)) yield;
-  removeSeen(tx, mailboxes);
-}
-
-/** Removes one slice of a mailbox's rows; false: there was nothing left. */
-function removeRows(tx: Tx, { mbox, owner, uniqueId }: MovedMailbox): boolean {
-  const { db } = tx;
-  const limit = tx.slice(COLD_BLOCKS_A_SLICE);
-  const coldRange = [blockId(mbox, 0, COLD_SPAN), blockId(mbox + 1, 0, COLD_SPAN)] as const;
-  const cold = db.all("SELECT id, rows FROM cold WHERE id>=? AND id<? ORDER BY id LIMIT ?", ...coldRange, limit);
-  for (const [id, rows] of cold) {
-    for (const [uid, guid] of guidsOf(rows!))
-      db.run("DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?", owner, guid, mbox, uid);
-    db.run("DELETE FROM cold WHERE id=?", id!);
-  }
-  if (cold.length > 0) return true;
-  const hotRange = [blockId(mbox, 0, HOT_SPAN), blockId(mbox + 1, 0, HOT_SPAN)] as const;
-  const hot = db.all("SELECT id FROM hot WHERE id>=? AND id<? LIMIT ?", ...hotRange, limit);
-  for (const [id] of hot) db.run("DELETE FROM hot WHERE id=?", id!);
-  if (hot.length > 0) return true;
-  const annotations = db.all(
-    "SELECT uid, entry, userid FROM annotation WHERE uniqueid=? LIMIT ?",
-    uniqueId,
-    tx.slice(ROWS_A_SLICE),
-  );
-  const sql = "DELETE FROM annotation WHERE uniqueid=? AND uid=? AND entry=? AND userid=?";
-  for (const key of annotations) db.run(sql, uniqueId, ...key);
-  return annotations.length > 0;
-}
-
-/** Of all these mailboxes: one row for each of their readers. */
-function removeSeen(tx: Tx, mailboxes: readonly MovedMailbox[]): void {
-  tx.db.run("DELETE FROM seen WHERE uniqueid IN (SELECT value FROM json_each(?))", identities(mailboxes));
-}
-
-function identities(mailboxes: readonly MovedMailbox[]): string {
-  return JSON.stringify(mailboxes.map(({ uniqueId }) => uniqueId));
+  for (const mailbox of mailboxes) yield* removeRows(tx, mailbox);
 }

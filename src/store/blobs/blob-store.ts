@@ -44,8 +44,11 @@ export interface BlobStore {
   holds(blob: BlobName): boolean;
   /** Takes a message's octets away; where a place is not only of one kind, see `spoolOnly`, from all of them. Nothing there is fine. */
   remove(blob: BlobPlace): void;
-  /** Takes all octets of a mailbox away, and what else is kept beside them. */
-  removeMailbox(place: string, uniqueId: UniqueId): void;
+  /**
+   * Takes the octets of up to `most` messages of a mailbox away, and what else is kept beside them.
+   * @returns how many were taken away; fewer than `most`: nothing is left
+   */
+  removeMailbox(place: string, uniqueId: UniqueId, most: number): number;
   /** The messages of a mailbox that have octets in that place, where it is not only of one kind in any of them. */
   uidsOf(place: string, uniqueId: UniqueId): number[];
   /**

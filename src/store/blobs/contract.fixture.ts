@@ -96,9 +96,25 @@ export function testBlobStore(adapter: string, open: () => BlobSite): void {
     assert.deepEqual(blobs.uidsOf("default", A).toSorted(), [1, 3]);
     assert.deepEqual(blobs.uidsOf(spoolOnly("default"), A), [3]);
     assert.deepEqual([blobs.has(all[1]!), blobs.has(all[0]!), blobs.has(all[4]!)], [true, false, true]);
-    blobs.removeMailbox("default", A);
-    blobs.removeMailbox("default", A);
+    blobs.removeMailbox("default", A, 100);
+    assert.equal(blobs.removeMailbox("default", A, 100), 0);
     assert.ok(all.every((blob) => !blobs.holds(blob)));
+  });
+
+  contract("a mailbox is removed in portions, with what comes meanwhile, and may be made again", ({ blobs }) => {
+    const all = [1, 2, 3, 4, 5].map((uid) => blobAt("x", uid % 2 ? "default" : "default/archive", A, uid));
+    const other = blobAt("x", "default", B, 1);
+    for (const blob of [...all, other]) blobs.put(blob, Buffer.from("x"));
+    const left = (): number => all.filter((blob) => blobs.holds(blob)).length;
+    assert.deepEqual([blobs.removeMailbox("default", A, 2), left()], [2, 3]);
+    const late = blobAt("x", "default", A, 9);
+    blobs.put(late, Buffer.from("x"));
+    assert.equal(blobs.removeMailbox("default", B, 2), 1);
+    while (blobs.removeMailbox("default", A, 2) === 2);
+    assert.deepEqual([left(), blobs.holds(late), blobs.holds(other)], [0, false, false]);
+    blobs.put(late, Buffer.from("x"));
+    assert.ok(blobs.holds(late));
+    blobs.sync();
   });
 
   contract("a mailbox moves with what it has in spool and archive, and leaves those below it", ({ blobs }) => {

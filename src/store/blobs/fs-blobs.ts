@@ -11,18 +11,18 @@ import {
   readSync,
   renameSync,
   rmdirSync,
-  rmSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { createHash } from "node:crypto";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { isSameFile, unlinkIfThere } from "../../base/files.ts";
 import { syncFilesystem } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import { BlobMissing, type BlobName, type BlobPlace, type BlobStore } from "./blob-store.ts";
-import { mailboxDirectory, messagePath, messageUid, stageDirectory, stagePath } from "./paths.ts";
+import { DirectoryRemoval } from "./directory-removal.ts";
+import { isStagedLink, mailboxDirectory, messagePath, messageUid, stageDirectory, stagePath } from "./paths.ts";
 import {
   archiveRoot,
   BlobPlace as Kind,
@@ -49,6 +49,7 @@ export class FsBlobs implements BlobStore {
   private readonly touched = new Set<string>();
   /** Staged files that have got their second name; they go when that one is durable. */
   private staged: string[] = [];
+  private readonly removal = new DirectoryRemoval();
 
   /** Opens a descriptor on every root now: one opened later might miss a write-back error. */
   constructor(roots: Roots) {
@@ -121,13 +122,16 @@ export class FsBlobs implements BlobStore {
     }
   }
 
-  removeMailbox(place: string, uniqueId: UniqueId): void {
+  removeMailbox(place: string, uniqueId: UniqueId, most: number): number {
+    let removed = 0;
     for (const one of this.kindsOf(place)) {
-      // Never a directory that other mailboxes may be in.
-      rmSync(mailboxDirectory(rootPath(this.roots, rootNameOf(one)), uniqueId), { recursive: true, force: true });
       this.known.delete(this.directory(one, uniqueId));
       this.touch(rootNameOf(one));
+      // Never a directory that other mailboxes may be in.
+      removed += this.removal.remove(mailboxDirectory(rootPath(this.roots, rootNameOf(one)), uniqueId), most - removed);
+      if (removed >= most) break;
     }
+    return removed;
   }
 
   uidsOf(place: string, uniqueId: UniqueId): number[] {
@@ -169,19 +173,18 @@ export class FsBlobs implements BlobStore {
     this.touched.add(this.descriptors.has(root) ? root : effectiveRoot(this.roots, root));
   }
 
-  /** Removes staged files last written before `before` (epoch milliseconds), which no worker will ask for any more. Nothing may be pending. */
-  sweepStaged(before: number, but: ReadonlySet<string> = new Set()): void {
-    for (const root of this.roots.values()) {
-      const directory = stageDirectory(root);
-      for (const name of existsSync(directory) ? readdirSync(directory) : []) {
-        if (but.has(name)) continue;
-        const path = `${directory}/${name}`;
-        if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? before) < before) unlinkIfThere(path);
-      }
-    }
+  /**
+   * Removes staged files from before `before` (epoch milliseconds), which no worker will ask for any more.
+   * @param needed asked when there are any: names of those that are still called for; undefined: that cannot be told, so none is removed
+   */
+  sweepStaged(before: number, needed: () => ReadonlySet<string> | undefined): void {
+    const old = [...this.roots.values()].flatMap((root) => stagedBefore(stageDirectory(root), before));
+    const names = old.length > 0 ? needed() : undefined;
+    if (names) for (const path of old) if (!names.has(basename(path))) unlinkIfThere(path);
   }
 
   close(): void {
+    this.removal.close();
     for (const fd of this.descriptors.values()) closeSync(fd);
     this.descriptors.clear();
   }
@@ -285,6 +288,16 @@ function linkOrCopy(from: string, target: string): void {
 
 function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+function stagedBefore(directory: string, before: number): string[] {
+  const paths = existsSync(directory) ? readdirSync(directory).map((name) => `${directory}/${name}`) : [];
+  return paths.filter((path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat) return false;
+    // A link was made when its file's status changed last: it has the times of the message that it is a link to.
+    return (isStagedLink(basename(path)) ? stat.ctimeMs : stat.mtimeMs) < before;
+  });
 }
 
 function uidsIn(directory: string): number[] {

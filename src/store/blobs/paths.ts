@@ -6,6 +6,8 @@ import type { UniqueId } from "../../formats/ids.ts";
 const UNIQUEID = /^[A-Za-z0-9-]{2,64}$/;
 const MESSAGE_NAME = /^([1-9]\d{0,9})\.$/;
 const STAGE_NAME = /^[A-Za-z0-9-]{8,64}$/;
+/** Staged files that are links to messages, and no new files, have names that begin so. */
+export const STAGED_LINK = "archive-";
 
 /** @throws Error on an identity that is no plain word */
 export function mailboxDirectory(partitionRoot: string, uniqueId: UniqueId): string {
@@ -42,3 +44,5 @@ export function stagePath(partitionRoot: string, name: string): string {
   if (!STAGE_NAME.test(name)) throw new Error(`"${name}" is no name of a staged file`);
   return join(stageDirectory(partitionRoot), name);
 }
+
+export const isStagedLink = (name: string): boolean => name.startsWith(STAGED_LINK);

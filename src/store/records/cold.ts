@@ -91,6 +91,12 @@ export class ColdBlock {
     return this.octets[this.at(index) + 102]!;
   }
 
+  /** Valid as long as the block is not changed. */
+  guid(index: number): Uint8Array {
+    const at = this.at(index) + 64;
+    return this.octets.subarray(at, at + 20);
+  }
+
   sizeOctets(index: number): number {
     return this.octets.readUInt32LE(BLOCK_HEAD + index * COLD_ROW + 20);
   }

@@ -23,7 +23,7 @@ import { type ListEntry, readEntryByUniqueId } from "../list-entry.ts";
 import { HOT_SPAN, HotBlock } from "../records/hot.ts";
 import type { ForeignFiles, NeededFiles } from "./foreign-files.ts";
 
-/** Removing many files at once makes the creation of new ones slow on ext4: so many a step. */
+/** Removing many files at once makes the creation of new ones slow on ext4, and new ones come first: so many a step, also of one directory. */
 const DOOMED_AT_A_TIME = 20;
 
 export interface DoomedFilesOptions {
@@ -59,7 +59,7 @@ export class DoomedFiles {
 
   /**
    * @param syncedSeq pending rows up to here are durable
-   * @returns how many rows it dealt with
+   * @returns how much it did, in rows and files; 0: nothing can be done now
    */
   step(nowSeconds: number, syncedSeq: number): number {
     let decisions: Decision[];
@@ -70,7 +70,10 @@ export class DoomedFiles {
       this.db.run("COMMIT");
     }
     let removed = 0;
-    for (const decision of decisions) if (this.remove(decision)) removed += 1;
+    for (const decision of decisions) {
+      removed += this.remove(decision, DOOMED_AT_A_TIME - removed);
+      if (removed >= DOOMED_AT_A_TIME) break;
+    }
     return removed;
   }
 
@@ -102,10 +105,9 @@ export class DoomedFiles {
     if (waiting.length === 0) return [];
     const needed = foreign?.needed();
     if (foreign && !needed) return [];
-    const latest = waiting.some(([, , , uid]) => uid === 0) ? this.latestOfDirectories() : undefined;
     const decisions: Decision[] = [];
     for (const row of waiting) {
-      const decision = this.decideOne(row as [number, UniqueId, string, number], needed, latest);
+      const decision = this.decideOne(row as [number, UniqueId, string, number], needed);
       if (decision) decisions.push(decision);
     }
     return decisions;
@@ -114,7 +116,6 @@ export class DoomedFiles {
   private decideOne(
     [seq, uniqueId, partition, uid]: [number, UniqueId, string, number],
     needed: NeededFiles | undefined,
-    latest: ReadonlyMap<string, number> | undefined,
   ): Decision | undefined {
     if (needed?.has(uniqueId, partition, uid)) return undefined;
     const entry = readEntryByUniqueId(this.db, uniqueId);
@@ -124,21 +125,17 @@ export class DoomedFiles {
     const known = { seq, uniqueId, partition, uid, place };
     if (uid > 0) return { ...known, what: "file" };
     // What the mailbox has called for since this row waits for the later one.
-    if (latest!.get(directoryKey(uniqueId, partition)) !== seq) return { ...known, what: "nothing" };
+    if (this.latestFor(uniqueId, partition) !== seq) return { ...known, what: "nothing" };
     // A mailbox that has come back to this partition since lives in it.
     if (entry?.mbox !== undefined && entry.partition === partition)
       return { ...known, what: { files: this.forsaken(entry.mbox, place, uniqueId, partition) } };
     return { ...known, what: "directory" };
   }
 
-  /** The last row for each directory. */
-  private latestOfDirectories(): Map<string, number> {
-    const sql = "SELECT uniqueid, partition, max(seq) FROM doomed WHERE uid=0 GROUP BY uniqueid, partition";
-    return new Map(
-      this.db
-        .all(sql)
-        .map(([uniqueId, partition, seq]) => [directoryKey(uniqueId as string, partition as string), seq as number]),
-    );
+  /** The last row for a directory. */
+  private latestFor(uniqueId: UniqueId, partition: string): number {
+    const sql = "SELECT max(seq) FROM doomed WHERE uniqueid=? AND uid=0 AND partition=?";
+    return this.db.get(sql, uniqueId, partition)![0] as number;
   }
 
   /** Files of a mailbox that no row speaks of, but for those that lost theirs and are named in `doomed` on their own: these go when nothing needs them. */
@@ -158,18 +155,22 @@ export class DoomedFiles {
     return this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=0 LIMIT 1", mbox ?? null) !== undefined;
   }
 
-  private remove({ seq, uniqueId, partition, uid, place, what }: Decision): boolean {
+  /** @returns how much of `most` it took; all of it: there may be more to do for this row */
+  private remove({ seq, uniqueId, partition, uid, place, what }: Decision, most: number): number {
     const { blobs } = this.options;
+    let removed = 1;
     if (what === "file") blobs.remove({ place, uniqueId, uid });
     else if (what === "directory") {
       // It may have gone to another shard since, which then has the row.
-      if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq)) return false;
-      blobs.removeMailbox(place, uniqueId);
+      if (!this.db.get("SELECT 1 FROM doomed WHERE seq=?", seq)) return 0;
+      removed = blobs.removeMailbox(place, uniqueId, most);
+      if (removed >= most) return removed;
       this.removeMetadata(partition, uniqueId);
+      removed += 1;
     } else if (what !== "nothing") for (const one of what.files) blobs.remove({ place, uniqueId, uid: one });
     this.done.add(seq);
     this.unsynced.push(seq);
-    return true;
+    return removed;
   }
 
   /** Cache and header file, where they are not beside the messages. */
@@ -181,10 +182,6 @@ export class DoomedFiles {
       blobs.touch(root);
     }
   }
-}
-
-function directoryKey(uniqueId: string, partition: string): string {
-  return `${uniqueId} ${partition}`;
 }
 
 /** Where what a row of `doomed` names is now, whatever the mailbox was called when the row was written. */

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createLog } from "../../base/log.ts";
 import type { LegacyHashing } from "../blobs/legacy-directory.ts";
 import { openReader } from "../database.ts";
-import { FileWork, type Finished } from "./file-work.ts";
+import { FileWork, type Finished, STAGED_MILLISECONDS } from "./file-work.ts";
 import { foreignFiles, type ForeignFilesOptions } from "./foreign-files.ts";
 
 export interface FileThreadData extends ForeignFilesOptions {
@@ -12,13 +12,18 @@ export interface FileThreadData extends ForeignFilesOptions {
   readonly ident: string;
 }
 
-/** `wake`: something was committed. `drain`: sync at once when all is written, and say so. */
-export type FileThreadInput = { readonly kind: "wake" | "drain" | "stop" };
+/**
+ * `wake`: something was committed. `drain`: sync at once when all is written, and say the number. `sweep`: remove staged files that are left over.
+ * `stop`: sync what is written and end.
+ */
+export type FileThreadInput =
+  | { readonly kind: "wake" | "sweep" | "stop" }
+  | { readonly kind: "drain"; readonly number: number };
 
 export type FileThreadOutput =
   | ({ readonly kind: "finished" } & Finished)
-  /** Everything that was there at the last `wake` or `drain` is written; `drained` tells that it is synced, too. */
-  | { readonly kind: "idle"; readonly drained: boolean }
+  /** Everything that was there at the last `wake` is written; what was there at the `drain` of that number is done, and durable. */
+  | { readonly kind: "idle"; readonly drained: number }
   | { readonly kind: "failing"; readonly error: string }
   | { readonly kind: "stopped" };
 
@@ -45,7 +50,9 @@ const work = new FileWork(db, store.partitions, log, foreignFiles({ ...store, ha
 let timer: NodeJS.Timeout | undefined;
 let firstUnsynced = 0;
 let lastUnsynced = 0;
-let draining = false;
+/** Number of the last `drain` that was asked for, and of the last one that is done. */
+let drainAsked = 0;
+let drained = 0;
 let stopping = false;
 let failing = false;
 
@@ -71,38 +78,40 @@ function syncDue(): number {
 /** One turn: a portion of work, a sync when it is due, then the next turn or a rest. */
 function run(): void {
   try {
+    if (stopping) {
+      if (work.unsynced > 0) syncNow();
+      finish();
+      return;
+    }
+    const asked = drainAsked;
+    const isDraining = asked > drained;
     const before = work.unsynced;
     const more = work.step(Math.floor(Date.now() / 1000));
     const now = Date.now();
     if (before === 0 && work.unsynced > 0) firstUnsynced = now;
     if (work.unsynced > before) lastUnsynced = now;
     const isMuch = work.unsynced >= SYNC_FILES || work.unsyncedOctets >= SYNC_OCTETS;
-    if (
+    const isSynced =
       isMuch ||
-      (work.unsynced > 0 && syncDue() <= now) ||
-      (work.isBlocked && work.unsynced > 0) ||
-      (!more && (draining || stopping) && work.unsynced > 0)
-    )
-      syncNow();
+      (work.unsynced > 0 && (syncDue() <= now || work.isBlocked)) ||
+      (!more && isDraining && work.unsynced > 0);
+    if (isSynced) syncNow();
     if (failing) log.notice("message files can be written again");
     failing = false;
-    if (more && work.isBlocked && !stopping) {
+    if (more && work.isBlocked) {
       // Until the writer has deleted the rows.
       later(BLOCKED_MILLISECONDS);
       return;
     }
-    if (more && !work.isBlocked) {
+    // What was to be removed may have waited for the sync.
+    if (more || (isSynced && isDraining)) {
       clearTimeout(timer);
       timer = undefined;
       setImmediate(run);
       return;
     }
-    if (stopping) {
-      finish();
-      return;
-    }
-    say({ kind: "idle", drained: work.unsynced === 0 });
-    if (work.unsynced === 0) draining = false;
+    if (work.unsynced === 0) drained = asked;
+    say({ kind: "idle", drained });
     later(work.unsynced > 0 ? Math.max(1, syncDue() - Date.now()) : LOOK_AGAIN_MILLISECONDS);
   } catch (error) {
     if (!failing)
@@ -122,9 +131,21 @@ function finish(): void {
   port.close();
 }
 
-port.on("message", ({ kind }: FileThreadInput) => {
-  if (kind === "stop") stopping = true;
-  if (kind === "drain") draining = true;
+function sweep(): void {
+  try {
+    work.sweepStaged(Date.now() - STAGED_MILLISECONDS);
+  } catch (error) {
+    log.warning("staged files that are left over cannot be removed", { error: String(error) });
+  }
+}
+
+port.on("message", (message: FileThreadInput) => {
+  if (message.kind === "sweep") {
+    sweep();
+    return;
+  }
+  if (message.kind === "stop") stopping = true;
+  if (message.kind === "drain") drainAsked = message.number;
   if (!failing || stopping) later(0);
 });
 later(0);

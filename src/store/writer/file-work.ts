@@ -23,10 +23,12 @@ import { Flag, HOT_SPAN, HotBlock } from "../records/hot.ts";
 import { CacheWrites } from "./cache-writes.ts";
 import { DoomedFiles } from "./doomed-files.ts";
 import { MoveBatch } from "./move-batch.ts";
-import type { ForeignFiles } from "./foreign-files.ts";
+import { type ForeignFiles, stagedNames } from "./foreign-files.ts";
 
 /** Rows and octets read from the database at a time. */
 const ROWS_AT_A_TIME = 128;
+/** A staged file is asked for right after it is written, and again while a worker waits for a writer that is away. */
+export const STAGED_MILLISECONDS = 86_400_000;
 /** Looks for a message of another shard before it counts as gone. */
 const FOREIGN_ROUNDS = 3;
 
@@ -194,17 +196,25 @@ export class FileWork {
     this.durableSeq = this.placedSeq;
   }
 
-  /** Removes staged files last written before `before` (epoch milliseconds) that nobody will ask for any more. */
+  /**
+   * Removes staged files from before `before` (epoch milliseconds) that nobody will ask for any more.
+   * @throws Error of the filesystem
+   */
   sweepStaged(before: number): void {
-    let needed: ReadonlySet<string> | undefined;
+    this.blobs.sweepStaged(before, () => this.stagedNeeded());
+  }
+
+  /** Names that rows of `pending` have, here and in other shards; undefined: that cannot be told. */
+  private stagedNeeded(): ReadonlySet<string> | undefined {
     try {
-      needed = this.foreign?.stagedElsewhere();
+      const names = this.foreign?.stagedElsewhere() ?? new Set<string>();
+      for (const name of stagedNames(this.db)) names.add(name);
+      return names;
     } catch (error) {
-      // Of a shard that is only being made, or cannot be read: another start will do.
+      // Of a shard that is only being made, or cannot be read: there will be another sweep.
       this.log.debug("staged files are left alone", { error: String(error) });
-      return;
+      return undefined;
     }
-    this.blobs.sweepStaged(before, needed);
   }
 
   close(): void {

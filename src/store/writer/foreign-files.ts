@@ -30,6 +30,12 @@ export interface ForeignFilesOptions {
   readonly hashing?: LegacyHashing | undefined;
 }
 
+/** Names of staged files that rows of `pending` call for. */
+export function stagedNames(db: Database): string[] {
+  const rows = db.all("SELECT json_extract(source,'$.staged') FROM pending WHERE source NOT NULL");
+  return rows.flatMap(([name]) => (name === null ? [] : [name as string]));
+}
+
 /** undefined where there is one shard only. */
 export function foreignFiles({ shards = 1, ...options }: ForeignFilesOptions): ForeignFiles | undefined {
   return shards > 1 ? new ForeignFiles({ ...options, shards }) : undefined;
@@ -43,25 +49,72 @@ export type FoundOctets =
   | { readonly octets: Uint8Array }
   | { readonly paths: readonly string[]; readonly isSure: boolean };
 
-/** Files, and directories, that rows of table `pending` name as their sources. */
+/**
+ * Files, and directories, that rows of other shards' tables `pending` name as their sources. Rows are looked at once: they come with rising numbers, and
+ * are taken to be needed until the first number in the table has passed theirs.
+ */
 export class NeededFiles {
-  private readonly names = new Set<string>();
+  private readonly shards = new Map<number, ShardNeeds>();
+  private readonly names = new Map<string, number>();
 
-  add({ uniqueId, partition, uid }: LinkSource): void {
-    const of = `${uniqueId} ${partitionOf(partition)}`;
-    this.names.add(`${of} ${uid}`).add(`${of} 0`);
+  /** Brings it up to date with a shard. */
+  look(shard: number, db: Database): void {
+    const sql = "SELECT ifnull((SELECT value FROM meta WHERE key='recoveries'), 0), min(seq), max(seq) FROM pending";
+    const [life, first, last] = db.get(sql) as [number, number | null, number | null];
+    let needs = this.shards.get(shard);
+    // Recovery has emptied the table, and numbers may begin anew.
+    if (needs?.life !== life) {
+      this.drop(needs, Number.MAX_SAFE_INTEGER);
+      this.shards.set(shard, (needs = { life, last: 0, links: [] }));
+    }
+    this.drop(needs, first ?? Number.MAX_SAFE_INTEGER);
+    const rows = db.all("SELECT seq, source FROM pending WHERE seq>? AND source IS NOT NULL ORDER BY seq", needs.last);
+    needs.last = Math.max(needs.last, last ?? 0);
+    for (const [seq, source] of rows) {
+      needs.last = Math.max(needs.last, seq as number);
+      const content = JSON.parse(source as string) as PendingSource;
+      if (!("link" in content)) continue;
+      needs.links.push({ seq: seq as number, link: content.link });
+      this.count(content.link, 1);
+    }
   }
 
   /** @param uid 0: anything in the directory */
   has(uniqueId: UniqueId, partition: string, uid: number): boolean {
     return this.names.has(`${uniqueId} ${partitionOf(partition)} ${uid}`);
   }
+
+  /** Rows before the number `first` are gone. */
+  private drop(needs: ShardNeeds | undefined, first: number): void {
+    if (!needs) return;
+    const isThere = needs.links.findIndex(({ seq }) => seq >= first);
+    const gone = needs.links.splice(0, isThere < 0 ? needs.links.length : isThere);
+    for (const { link } of gone) this.count(link, -1);
+  }
+
+  private count({ uniqueId, partition, uid }: LinkSource, change: 1 | -1): void {
+    for (const one of [uid, 0]) {
+      const name = `${uniqueId} ${partitionOf(partition)} ${one}`;
+      const count = (this.names.get(name) ?? 0) + change;
+      if (count > 0) this.names.set(name, count);
+      else this.names.delete(name);
+    }
+  }
+}
+
+interface ShardNeeds {
+  /** Which life of the shard's writer. */
+  readonly life: number;
+  /** Rows up to here have been looked at. */
+  last: number;
+  readonly links: { readonly seq: number; readonly link: LinkSource }[];
 }
 
 export class ForeignFiles {
   private readonly options: ForeignFilesOptions & { readonly shards: number };
   private readonly guard: ShardGuard;
   private readonly readers = new Map<number, Database>();
+  private readonly needs = new NeededFiles();
 
   constructor(options: ForeignFilesOptions & { readonly shards: number }) {
     this.options = options;
@@ -123,24 +176,17 @@ export class ForeignFiles {
     const names = new Set<string>();
     for (let shard = 0; shard < this.options.shards; shard++) {
       if (shard === this.options.shard || !existsSync(databasePath(this.options.directory, shard))) continue;
-      const rows = this.reader(shard).all("SELECT json_extract(source,'$.staged') FROM pending WHERE source NOT NULL");
-      for (const [name] of rows) if (name !== null) names.add(name as string);
+      for (const name of stagedNames(this.reader(shard))) names.add(name);
     }
     return names;
   }
 
-  /** What other shards still need; undefined: it cannot be told now, and nothing may be removed. */
+  /** What other shards still need, valid until it is asked for again; undefined: it cannot be told now, and nothing may be removed. */
   needed(): NeededFiles | undefined {
     return this.guard.look(() => {
-      const needed = new NeededFiles();
-      for (let shard = 0; shard < this.options.shards; shard++) {
-        if (shard === this.options.shard) continue;
-        for (const [source] of this.reader(shard).all("SELECT source FROM pending WHERE source IS NOT NULL")) {
-          const content = JSON.parse(source as string) as PendingSource;
-          if ("link" in content) needed.add(content.link);
-        }
-      }
-      return needed;
+      for (let shard = 0; shard < this.options.shards; shard++)
+        if (shard !== this.options.shard) this.needs.look(shard, this.reader(shard));
+      return this.needs;
     });
   }
 

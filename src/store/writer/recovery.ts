@@ -1,9 +1,11 @@
 /** What a writer does before it takes its first request: brings files in line with the database, and finishes or undoes work in slices. */
 import type { Database } from "../database.ts";
-import { type FileWork, PENDING_AFTER, pendingFromRow } from "./file-work.ts";
+import { type FileWork, PENDING_AFTER, pendingFromRow, STAGED_MILLISECONDS } from "./file-work.ts";
 import { isMove } from "../pending.ts";
 import { MoveBatch } from "./move-batch.ts";
 import { HIDDEN_INTENT, undoHidden } from "./hidden.ts";
+import { REPLY_SECONDS } from "./own-verbs.ts";
+import { REMAINS_INTENT } from "./remains.ts";
 import type { Tx } from "./tx.ts";
 
 /**
@@ -12,10 +14,6 @@ import type { Tx } from "./tx.ts";
  */
 export type IntentHandler = (tx: Tx, args: unknown) => "keep" | void;
 
-/** Answers are kept for clients that come back; one that stays away longer has lost its sessions. */
-const REPLY_SECONDS = 86_400;
-/** A staged file is asked for right after it is written, and again while a worker waits for a writer that is away. */
-const STAGED_MILLISECONDS = 86_400_000;
 const ROWS_AT_A_TIME = 64;
 
 export interface RecoveryReport {
@@ -69,6 +67,8 @@ export function recover(
   tx.slots.recovered();
   db.run("DELETE FROM reply WHERE at<?", tx.now - REPLY_SECONDS);
   for (const [id, kind, args] of db.all("SELECT id, kind, args FROM intent ORDER BY id")) {
+    // Nobody waits for it: the writer goes on with it beside other work.
+    if (kind === REMAINS_INTENT) continue;
     const handler = kind === HIDDEN_INTENT ? undoHidden : intents.get(kind as string);
     if (!handler) throw new Error(`intent "${kind as string}" has no handler: written by a newer version?`);
     if (handler(tx, JSON.parse(args as string)) === "keep") continue;
@@ -77,6 +77,8 @@ export function recover(
   }
   // Nothing is pending any more: numbers begin anew.
   db.run("UPDATE doomed SET pending_seq=0");
+  // Other shards' writers tell by it that they do (foreign-files.ts).
+  db.run("INSERT INTO meta(key, value) VALUES ('recoveries', 1) ON CONFLICT(key) DO UPDATE SET value=value+1");
   tx.flush();
   db.run("COMMIT");
   tx.takeChanges();

@@ -10,11 +10,14 @@ import type { Log } from "../../base/log.ts";
 import { syncFilesystem, tryFlock } from "../../base/native/index.ts";
 import { type Database, openReader, openWriter } from "../database.ts";
 import type { CheckpointInput, CheckpointOutput, CheckpointThreadData } from "./checkpoint-thread.ts";
-import type { FileThreadData, FileThreadInput, FileThreadOutput } from "./file-thread.ts";
+import { endThread } from "./end-thread.ts";
+import { FileThreadDoor } from "./file-thread-door.ts";
 import { FileWork } from "./file-work.ts";
 import { foreignFiles } from "./foreign-files.ts";
 import type { Changes } from "./changes.ts";
 import { GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
+import { NOTHING, ownVerbs, REMOVE_REMAINS, SWEEP_REPLIES } from "./own-verbs.ts";
+import { areRemains } from "./remains.ts";
 import { type Answer, keptAnswer } from "./replies.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
 import { databasePath } from "../shards.ts";
@@ -42,11 +45,14 @@ export interface StoreWriterOptions extends StoreSettings {
 /** Another process has the shard open for writing. */
 export class WriterRunning extends Error {}
 
-/** So many files, or so long after the first, the file thread is woken. */
-const WAKE_FILES = 200;
-const WAKE_MILLISECONDS = 200;
 /** How long an orderly end waits for files to become durable. */
 const SETTLE_MILLISECONDS = 3_000;
+/** What is kept for those who may come back is looked through so often. */
+const SWEEP_MILLISECONDS = 3_600_000;
+/** After a full disk, and the like, what the writer asks of itself is asked again. */
+const AGAIN_MILLISECONDS = 1_000;
+/** In whose name the writer asks. */
+const OWN_CLIENT = "the store";
 
 export class StoreWriter {
   readonly engine: GroupEngine;
@@ -57,14 +63,11 @@ export class StoreWriter {
   private readonly tx: Tx;
   private readonly inline: FileWork | undefined;
   private readonly inlineDb: Database | undefined;
-  private fileThread: Worker | undefined;
+  private fileThread: FileThreadDoor | undefined;
   private checkpointThread: Worker | undefined;
-  private readonly drainWaiters: (() => void)[] = [];
-  private fileThreadIdle = true;
-  private wakePending = false;
-  private wakeTimer: NodeJS.Timeout | undefined;
-  /** Pending number given out when the thread was woken last. */
-  private wokenAt = 0;
+  private readonly sweepTimer: NodeJS.Timeout;
+  private removingRemains = false;
+  private ended = false;
 
   private constructor(options: StoreWriterOptions, lockFd: number, db: Database) {
     this.options = options;
@@ -86,12 +89,17 @@ export class StoreWriter {
     const hooks: GroupHooks = {
       diskFull: () => this.checkpointThread?.postMessage({ kind: "shorten" } satisfies CheckpointInput),
       refusalOf: options.refusalOf,
-      filesWanted: (lastPendingSeq) => this.filesWanted(lastPendingSeq),
-      published: options.published,
+      filesWanted: (lastPendingSeq) => this.fileThread?.wanted(lastPendingSeq),
+      published: (changes) => {
+        options.published(changes);
+        if (changes.list) this.removeRemains();
+      },
       fatal: options.fatal,
     };
-    this.engine = new GroupEngine(tx, options.verbs, hooks, options.log);
+    this.engine = new GroupEngine(tx, new Map([...options.verbs, ...ownVerbs]), hooks, options.log);
     if (options.threads) this.startThreads();
+    this.sweepTimer = setInterval(() => this.sweep(), SWEEP_MILLISECONDS).unref();
+    this.removeRemains();
   }
 
   /**
@@ -135,31 +143,39 @@ export class StoreWriter {
     this.engine.forget(client);
   }
 
-  /** Resolves when table `pending` is empty and every file it called for is durable. */
+  /**
+   * Resolves when every file that an answered request called for is durable, and its row in `pending` gone, whatever is asked meanwhile.
+   * @throws Error when the store cannot be written any more
+   */
   async settle(): Promise<void> {
     if (this.inline) {
       this.settleInline(this.inline);
       return;
     }
-    await this.engine.idle();
-    await new Promise<void>((resolve) => {
-      this.drainWaiters.push(resolve);
-      this.tellFiles({ kind: "drain" });
-    });
-    await this.engine.idle();
+    await this.fileThread!.drained();
+    // The next group deletes the rows of what is done.
+    for (;;) {
+      const answer = await this.askOwn(NOTHING);
+      if ("result" in answer) return;
+      if (answer.refusal.code === "storeUnavailable") throw new Error("the store cannot be written any more");
+      await delay(AGAIN_MILLISECONDS);
+    }
   }
 
   /** Ends in order: no more requests, files durable, log moved into the database, lock freed. */
   async close(): Promise<void> {
+    clearInterval(this.sweepTimer);
+    let areThreadsOver = true;
     if (this.inline) {
       this.settleInline(this.inline);
       this.inline.close();
       this.inlineDb!.close();
     } else {
-      // Files that cannot be written now are recovery's business.
-      await Promise.race([this.settle(), delay(SETTLE_MILLISECONDS, undefined, { ref: false })]);
-      await Promise.all([this.endThread(this.fileThread), this.endThread(this.checkpointThread)]);
+      await this.settleForTheEnd();
+      const threads = [this.fileThread!.end(), this.endCheckpoints(this.checkpointThread!)];
+      areThreadsOver = (await Promise.all(threads)).every((isOver) => isOver);
     }
+    this.ended = true;
     this.engine.stop();
     this.tx.close();
     try {
@@ -169,7 +185,50 @@ export class StoreWriter {
       this.options.log.err("DBERROR: checkpoint failed", { error: String(error) });
     }
     this.db.close();
-    closeSync(this.lockFd);
+    // What a thread still writes must not meet another writer: then the lock goes with the process.
+    if (areThreadsOver) closeSync(this.lockFd);
+  }
+
+  /** What cannot be done now is recovery's business. */
+  private async settleForTheEnd(): Promise<void> {
+    const settled = this.engine.idle().then(() => this.settle());
+    try {
+      await Promise.race([settled, delay(SETTLE_MILLISECONDS, undefined, { ref: false })]);
+    } catch (error) {
+      this.options.log.err("message files are left to the next start", { error: String(error) });
+    }
+  }
+
+  private endCheckpoints(thread: Worker): Promise<boolean> {
+    const ended = endThread(thread, "checkpoint thread", this.options.log);
+    thread.postMessage({ kind: "stop" } satisfies CheckpointInput);
+    return ended;
+  }
+
+  private askOwn(verb: string): Promise<Answer> {
+    return new Promise((answer) => {
+      const request = { client: OWN_CLIENT, id: 0, verb, args: undefined, octets: [], caller: undefined, confirmed: 0 };
+      this.engine.submit({ ...request, answer });
+    });
+  }
+
+  /** Goes on with what is left of mailboxes that are gone, if there is anything. */
+  private removeRemains(): void {
+    if (this.removingRemains || this.ended || !areRemains(this.tx)) return;
+    this.removingRemains = true;
+    void this.askOwn(REMOVE_REMAINS).then((answer) => {
+      this.removingRemains = false;
+      if ("result" in answer) this.removeRemains();
+      else setTimeout(() => this.removeRemains(), AGAIN_MILLISECONDS).unref();
+    });
+  }
+
+  private sweep(): void {
+    void this.askOwn(SWEEP_REPLIES).then((answer) => {
+      if ("refusal" in answer)
+        this.options.log.warning("kept answers are not looked through now", { error: answer.refusal.code });
+    });
+    this.fileThread?.sweep();
   }
 
   private settleInline(files: FileWork): void {
@@ -184,10 +243,12 @@ export class StoreWriter {
   private startThreads(): void {
     const { ident, directory, shard, shards, partitions, hashing } = this.options;
     const path = this.db.path;
-    const fileData: FileThreadData = { databasePath: path, directory, shard, shards, partitions, hashing, ident };
-    this.fileThread = new Worker(new URL(import.meta.resolve("./file-thread.ts")), { workerData: fileData });
-    this.fileThread.on("message", (message: FileThreadOutput) => this.fileMessage(message));
-    this.fileThread.on("error", (error) => this.options.fatal(error));
+    const fileData = { databasePath: path, directory, shard, shards, partitions, hashing, ident };
+    this.fileThread = FileThreadDoor.start(fileData, this.options.log, {
+      finished: (finished) => this.engine.filesDone(finished),
+      failing: () => this.engine.filesFail(),
+      fatal: (error) => this.options.fatal(error),
+    });
     const checkpointData: CheckpointThreadData = { databasePath: path, ident };
     this.checkpointThread = new Worker(new URL(import.meta.resolve("./checkpoint-thread.ts")), {
       workerData: checkpointData,
@@ -207,51 +268,6 @@ export class StoreWriter {
         this.options.fatal(new Error(message.error));
       }
     });
-  }
-
-  private fileMessage(message: FileThreadOutput): void {
-    if (message.kind === "finished") {
-      this.engine.filesDone(message);
-    } else if (message.kind === "idle") {
-      this.fileThreadIdle = true;
-      if (this.wakePending) this.wakeFiles();
-      else if (message.drained) for (const resolve of this.drainWaiters.splice(0)) resolve();
-    } else if (message.kind === "failing") {
-      this.fileThreadIdle = true;
-      this.engine.filesFail();
-    }
-  }
-
-  /** Lets some work come together before the thread is woken: readers find octets in the database meanwhile. */
-  private filesWanted(lastPendingSeq: number): void {
-    if (!this.fileThread) return;
-    if (lastPendingSeq - this.wokenAt >= WAKE_FILES) this.wakeFiles();
-    else this.wakeTimer ??= setTimeout(() => this.wakeFiles(), WAKE_MILLISECONDS);
-  }
-
-  /** One message wakes the thread; while it works, it sees what is committed meanwhile by itself. */
-  private wakeFiles(): void {
-    clearTimeout(this.wakeTimer);
-    this.wakeTimer = undefined;
-    this.wokenAt = this.engine.lastPendingSeq;
-    if (!this.fileThreadIdle) {
-      this.wakePending = true;
-      return;
-    }
-    this.wakePending = false;
-    this.tellFiles({ kind: this.drainWaiters.length > 0 ? "drain" : "wake" });
-  }
-
-  private tellFiles(message: FileThreadInput): void {
-    this.fileThreadIdle = false;
-    this.fileThread?.postMessage(message);
-  }
-
-  private async endThread(thread: Worker | undefined): Promise<void> {
-    if (!thread) return;
-    const ended = new Promise((resolve) => thread.once("exit", resolve));
-    thread.postMessage({ kind: "stop" } satisfies FileThreadInput & CheckpointInput);
-    await ended;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type MailboxHeader,
   type MessageBox,
   ownerOf,
+  requireNoRemains,
   shardOfOwner,
   type Tx,
 } from "../../../store/index.ts";
@@ -54,6 +55,7 @@ export const adoptMailbox: Verb<AdoptArgs, Adopted> = {
     if (named && !named.type.includes("i", 1)) return "taken";
     if (!rules.config.partitions.has(entry.partition)) refuse("badPartition", entry.partition);
     const stored = readHeaderByUniqueId(tx.db, entry.uniqueId);
+    if (!stored) requireNoRemains(tx, entry.uniqueId);
     const { name, uniqueId, uidValidity, createdModseq } = entry;
     const writer = stored
       ? tx.mailbox(stored.mbox)
