@@ -18,6 +18,8 @@ const [operations, mailboxes, flight] = [6_000, 60, 16];
 const maximumWalOctets = 96 << 20;
 /** Hot row, cold row, guid index, with pages that are not full. */
 const maximumOctetsPerMessage = 1_500;
+/** Empty tables, and room for octets of the 2,000 messages whose files may wait for a sync: it is used again. */
+const fixedOctets = 3 << 20;
 
 test(`${operations} operations under a constant reader keep their bounds`, async (t) => {
   const store = openSoakStore(directory);
@@ -50,7 +52,7 @@ test(`${operations} operations under a constant reader keep their bounds`, async
   t.diagnostic(`${script.liveMessages} messages, log ${walOctets >> 20} MiB, database ${databaseOctets >> 10} KiB`);
   assert.deepEqual([...refusals], []);
   assert.ok(walOctets < maximumWalOctets, `the log grew to ${walOctets}`);
-  assert.ok(databaseOctets < 512 * 1024 + script.liveMessages * maximumOctetsPerMessage, `${databaseOctets} octets`);
+  assert.ok(databaseOctets < fixedOctets + script.liveMessages * maximumOctetsPerMessage, `${databaseOctets} octets`);
   const spools = new Map([...partitionFolders].map(([name, folder]) => [name, join(directory, folder)]));
   const observed = readStore(store.databasePath, spools);
   assert.deepEqual(checkConsistency(observed), []);
