@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createFile, isSameFile, syncDirectory, unlinkIfThere } from "./files.ts";
+import { createFile, isSameFile, makeOwnFile, syncDirectory, unlinkIfThere } from "./files.ts";
 
 function place(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "pasargad-files-"));
@@ -43,4 +43,15 @@ test("a new file is made with its directory, for nobody else, and never over ano
   const directory = join(path, "../directory");
   mkdirSync(directory);
   await assert.rejects(createFile(directory));
+});
+
+test("a file of our own is nobody else's whatever the umask, and nothing is opened that somebody else has put there", (t) => {
+  const directory = place(t);
+  const before = process.umask(0);
+  t.after(() => process.umask(before));
+  makeOwnFile(join(directory, "own"));
+  assert.equal(statSync(join(directory, "own")).mode & 0o777, 0o600);
+  symlinkSync("elsewhere", join(directory, "link"));
+  for (const name of ["own", "link"]) assert.throws(() => makeOwnFile(join(directory, name)), { code: "EEXIST" });
+  assert.equal(statSync(join(directory, "elsewhere"), { throwIfNoEntry: false }), undefined);
 });

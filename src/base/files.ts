@@ -1,5 +1,5 @@
 /** File calls that several layers need, each a few lines around node:fs. */
-import { statSync, unlinkSync } from "node:fs";
+import { closeSync, openSync, statSync, unlinkSync } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -16,6 +16,11 @@ export function unlinkIfThere(path: string): void {
 export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [statSync(one), statSync(other)];
   return a.ino === b.ino && a.dev === b.dev;
+}
+
+/** Makes an empty file that nobody else may open, from the first moment on. @throws also when something is there, a symbolic link too */
+export function makeOwnFile(path: string): void {
+  closeSync(openSync(path, "wx", 0o600));
 }
 
 /** Makes a new file (0600), with its directory (0700) where that is missing. @throws also when the file is there */

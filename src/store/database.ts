@@ -1,17 +1,8 @@
 /** Opening a shard's database: one writing connection, any number of reading ones. */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeOwnFile } from "../base/files.ts";
 import { INDEXES, PAGE_SIZE, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 export type Value = null | number | bigint | string | Uint8Array;
@@ -135,11 +126,12 @@ export function openWriter(path: string, place: ShardPlace = { shard: 0, shards:
   if (fresh) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     requireSiblings(dirname(path), place);
+    // SQLite would make it with the mode that the umask leaves. What it makes beside it gets the file's own mode.
+    makeOwnFile(path);
   }
   writeLogAgain(`${path}-wal`);
   const db = new Database(path, false);
   const { sqlite } = db;
-  if (fresh) chmodSync(path, 0o600);
   // Counts only while the file is empty, which it also is when power failed while it was made.
   sqlite.exec(`PRAGMA page_size=${PAGE_SIZE}`);
   sqlite.exec("PRAGMA journal_mode=WAL");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { type BlobSite, testBlobStore } from "./contract.fixture.ts";
 import { FsBlobs } from "./fs-blobs.ts";
 import { stageDirectory, stagePath } from "./paths.ts";
 
-function openSite(): BlobSite & { readonly directory: string } {
+function openSite(): BlobSite & { readonly blobs: FsBlobs; readonly directory: string } {
   const directory = mkdtempSync(join(tmpdir(), "blobs-"));
   const names = ["default", "default/archive", "second"];
   const roots = new Map(names.map((name) => [name, join(directory, name.replace("/", "-"))]));
@@ -39,4 +39,22 @@ test("files are the owner's alone, and directories by name go with their last me
   assert.deepEqual([statSync(path).mode & 0o777, statSync(join(path, "..")).mode & 0o777], [0o600, 0o700]);
   assert.ok(blobs.moveMailbox("default:user/fred/A", "default", blob.uniqueId));
   assert.deepEqual(readdirSync(join(directory, "default")), ["uuid"]);
+});
+
+test("staged files that are old and that nothing calls for are swept; a link is as old as itself, not as its message", (context) => {
+  const { blobs, directory, stage, isStaged, close } = openSite();
+  context.after(close);
+  const names = ["lmtp-00000001", "lmtp-00000002", "lmtp-00000003", "archive-00000001"];
+  for (const name of names) stage("default", name, Buffer.from("x"));
+  const old = 1_600_000_000;
+  for (const name of names.slice(1)) utimesSync(stagePath(join(directory, "default"), name), old, old);
+  const left = (): string[] => names.filter((name) => isStaged("default", name));
+  const before = Date.now() - 86_400_000;
+  blobs.sweepStaged(before, () => undefined);
+  assert.deepEqual(left(), names, "it cannot be told which are called for");
+  blobs.sweepStaged(before, () => new Set([names[2]!]));
+  assert.deepEqual(left(), [names[0], names[2], names[3]]);
+  blobs.sweepStaged(Date.now() + 1_000, () => new Set());
+  assert.deepEqual(left(), []);
+  blobs.sweepStaged(Date.now() + 1_000, () => assert.fail("there is nothing to ask for"));
 });

@@ -2,19 +2,10 @@
  * A small SQLite file whose loss costs little (deliver.db and the like): opened when first needed, with its directory; on tmpfs without any sync.
  * What is found there and is not ours, or damaged, is set aside as NAME.old and a new one made.
  */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeOwnFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 
 export interface EphemeralOptions {
@@ -203,9 +194,15 @@ export class EphemeralDatabase {
   }
 
   #make(): DatabaseSync {
+    try {
+      // SQLite would make it with the mode that the umask leaves.
+      makeOwnFile(this.options.path);
+    } catch (error) {
+      // Another process was faster.
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
     const sqlite = this.#connect();
     try {
-      chmodSync(this.options.path, 0o600);
       return this.#fill(sqlite);
     } catch (error) {
       if (sqlite.isOpen) this.#attempt(() => sqlite.close());

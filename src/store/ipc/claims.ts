@@ -8,7 +8,7 @@ import type { Log } from "../../base/log.ts";
 
 /** Longest name of a claim, in characters. */
 export const MAX_CLAIM_NAME = 1_024;
-/** Claims one connection may hold or wait for. */
+/** Claims one connection may hold or wait for: more than there are sessions in a worker. */
 export const MAX_CLAIMS = 10_000;
 
 export type ClaimAnswer =
@@ -31,6 +31,8 @@ interface Held {
 
 export class Claims {
   private readonly held = new Map<string, Held>();
+  /** Claims held and waited for by each owner that has any. */
+  private readonly counts = new Map<object, number>();
   private readonly directory: string | undefined;
   private readonly log: Log;
 
@@ -42,11 +44,16 @@ export class Claims {
 
   /**
    * Answers at once when nobody holds `name`, else when it is this claim's turn, or with the holder after `timeoutMs`. First come, first served. An owner
-   * that holds it already is refused like anybody else.
+   * that holds it already is refused like anybody else, and so is one that has MAX_CLAIMS.
    */
   claim(owner: object, name: string, who: string, timeoutMs: number, answer: (answer: ClaimAnswer) => void): void {
+    if ((this.counts.get(owner) ?? 0) >= MAX_CLAIMS) {
+      answer({ granted: false, holder: `nobody: ${who} has ${MAX_CLAIMS} claims already` });
+      return;
+    }
     const held = this.held.get(name);
     if (!held) {
+      this.count(owner, 1);
       this.held.set(name, { owner, who, waiters: [] });
       this.show(name);
       answer({ granted: true });
@@ -60,9 +67,11 @@ export class Claims {
       const at = held.waiters.findIndex((waiter) => waiter.timer === timer);
       if (at < 0) return;
       held.waiters.splice(at, 1);
+      this.count(owner, -1);
       this.show(name);
       answer({ granted: false, holder: held.who });
     }, timeoutMs);
+    this.count(owner, 1);
     held.waiters.push({ owner, who, answer, timer });
     this.show(name);
   }
@@ -79,6 +88,7 @@ export class Claims {
     if (at < 0) return;
     clearTimeout(held.waiters[at]!.timer);
     held.waiters.splice(at, 1);
+    this.count(owner, -1);
     this.show(name);
   }
 
@@ -88,6 +98,7 @@ export class Claims {
       for (const waiter of held.waiters) if (waiter.owner === owner) clearTimeout(waiter.timer);
       const staying = held.waiters.filter((waiter) => waiter.owner !== owner);
       const changed = staying.length !== held.waiters.length;
+      this.count(owner, staying.length - held.waiters.length);
       held.waiters.splice(0, held.waiters.length, ...staying);
       if (held.owner === owner) this.pass(name, held);
       else if (changed) this.show(name);
@@ -103,7 +114,14 @@ export class Claims {
     }));
   }
 
+  private count(owner: object, change: number): void {
+    const count = (this.counts.get(owner) ?? 0) + change;
+    if (count > 0) this.counts.set(owner, count);
+    else this.counts.delete(owner);
+  }
+
   private pass(name: string, held: Held): void {
+    this.count(held.owner, -1);
     const next = held.waiters.shift();
     if (!next) this.held.delete(name);
     else {

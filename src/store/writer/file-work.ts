@@ -295,6 +295,8 @@ export class FileWork {
       try {
         record = this.readLinkedCache(pending);
       } catch (error) {
+        // Of a mailbox whose records are made when somebody asks for them.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
         this.log.warning("cache record not copied", { uniqueid: uniqueId, uid: pending.uid, error: String(error) });
       }
     }
