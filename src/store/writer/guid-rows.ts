@@ -1,6 +1,6 @@
 /**
  * The rows of a mailbox in the guid index, found by the mailbox's own rows: the index has no order by mailbox, and going through all that the owner has
- * would take longer the more that is. A damaged mailbox can be removed or renamed as well, the long way.
+ * would take longer the more that is. A damaged mailbox can be renamed as well, the long way. (Those of one that is gone: remains.ts.)
  */
 import type { Database } from "../database.ts";
 import { blockId } from "../keys.ts";
@@ -9,12 +9,7 @@ import { BlockError } from "../records/hot.ts";
 
 const BLOCKS_AT_A_TIME = 64;
 
-export function removeGuids(db: Database, mbox: number, owner: number): void {
-  const sql = "DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?";
-  const isDone = eachGuid(db, mbox, (guid, uid) => db.run(sql, owner, guid, mbox, uid));
-  if (!isDone) db.run("DELETE FROM guid WHERE owner=? AND mbox=?", owner, mbox);
-}
-
+/** @param from owner's number */
 export function moveGuids(db: Database, mbox: number, from: number, to: number): void {
   const sql = "UPDATE guid SET owner=? WHERE owner=? AND guid=? AND mbox=? AND uid=?";
   const isDone = eachGuid(db, mbox, (guid, uid) => db.run(sql, to, from, guid, mbox, uid));

@@ -30,7 +30,7 @@ import { ShardAway, ShardGuard } from "../shard-guard.ts";
 import { firstMbox, type ShardLayout, shardOfName } from "../shards.ts";
 import type { ArchiveRule } from "./archive-rule.ts";
 import { ChangeCollector, type Changes } from "./changes.ts";
-import { moveGuids, removeGuids } from "./guid-rows.ts";
+import { moveGuids } from "./guid-rows.ts";
 import { MailboxWriter, type WriterContext } from "./mailbox-writer.ts";
 import { OctetSlots } from "./octet-slots.ts";
 import { type OwnerRow, Owners } from "./owners.ts";
@@ -346,24 +346,6 @@ export class Tx implements WriterContext {
     insertHeader(this.db, header);
     this.namesOfMbox.set(mbox, input.name);
     return this.mailbox(mbox);
-  }
-
-  /** Removes the header and all rows of a mailbox; its files follow later. The list entry is the caller's. */
-  destroyMailbox(entry: ListEntry & { readonly mbox: number }): void {
-    const { mbox } = entry;
-    this.mailbox(mbox);
-    this.forgetMailbox(mbox);
-    removeGuids(this.db, mbox, this.db.get("SELECT owner FROM mailbox WHERE mbox=?", mbox)![0] as number);
-    const factor = 2 ** 27;
-    for (const table of ["hot", "cold"])
-      this.db.run(`DELETE FROM ${table} WHERE id>=? AND id<?`, mbox * factor, (mbox + 1) * factor);
-    // Rows of `pending` stay: copies elsewhere may be links to files that they have yet to write.
-    this.db.run("DELETE FROM annotation WHERE uniqueid=?", entry.uniqueId);
-    this.db.run("DELETE FROM seen WHERE uniqueid=?", entry.uniqueId);
-    this.db.run("DELETE FROM header_due WHERE mbox=?", mbox);
-    this.db.run("DELETE FROM mailbox WHERE mbox=?", mbox);
-    this.doom(entry.uniqueId, entry.partition, 0, this.now);
-    this.changes.mailbox(mbox, entry.uniqueId);
   }
 
   /** After a rename: gives the mailbox to the owner that its new name says, with its guid index. Does nothing when that is the same. */
