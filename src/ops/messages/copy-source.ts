@@ -27,8 +27,8 @@ export interface CopySource {
   /** Also of tombstones. */
   hotRow(uid: number): HotRow | undefined;
   coldRow(uid: number): ColdRow | undefined;
-  /** Uids of messages that are there. */
-  live(ranges: readonly UidRange[]): number[];
+  /** Uids of messages that are there, the first `most` of them. */
+  live(ranges: readonly UidRange[], most: number): number[];
   /** Uids that somebody else than the owner has seen, as table `seen` has them. */
   seen(userId: string): string;
   highestModseq(): number;
@@ -58,14 +58,17 @@ export class LocalSource implements CopySource {
     return this.rows().coldRow(uid);
   }
 
-  live(ranges: readonly UidRange[]): number[] {
+  live(ranges: readonly UidRange[], most: number): number[] {
     const writer = this.context.tx.mailbox(this.box.mbox);
     const live: number[] = [];
-    writer.walkHot(ranges, 1, Number.MAX_SAFE_INTEGER, (block, index) => {
-      if ((block.flags(index) & Flag.expunged) === 0 && block.uid(index) <= writer.header.lastUid)
-        live.push(block.uid(index));
-    });
-    return live;
+    // Tombstones are rows as well: what is wanted may take several walks.
+    for (let from: number | undefined = 1; from !== undefined && live.length < most; ) {
+      from = writer.walkHot(ranges, from, most, (block, index) => {
+        if ((block.flags(index) & Flag.expunged) === 0 && block.uid(index) <= writer.header.lastUid)
+          live.push(block.uid(index));
+      }).next;
+    }
+    return live.slice(0, most);
   }
 
   seen(userId: string): string {
@@ -139,11 +142,11 @@ class ForeignSource implements CopySource {
     return index < 0 ? undefined : block!.row(index);
   }
 
-  live(ranges: readonly UidRange[]): number[] {
+  live(ranges: readonly UidRange[], most: number): number[] {
     const live: number[] = [];
     for (const { first, last: wanted } of ranges) {
       const last = Math.min(wanted, this.header.lastUid);
-      for (let from = first; from <= last; ) {
+      for (let from = first; from <= last && live.length < most; ) {
         const blocks = this.snapshot.hotBlocks(this.box.mbox, { first: from, last }, BLOCKS_AT_A_TIME);
         for (const block of blocks) {
           for (let index = block.lowerBound(from); index < block.count && block.uid(index) <= last; index++)
@@ -154,7 +157,7 @@ class ForeignSource implements CopySource {
         from = end.uid(0) - (end.uid(0) % HOT_SPAN) + HOT_SPAN;
       }
     }
-    return live;
+    return live.slice(0, most);
   }
 
   seen(userId: string): string {

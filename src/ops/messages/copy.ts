@@ -1,5 +1,5 @@
 /** COPY: all messages or none (RFC 3501 §6.4.7). MOVE: message by message atomic (RFC 6851 §3.3). */
-import type { UidRange, UniqueId } from "../../formats/ids.ts";
+import type { MboxName, UidRange, UniqueId } from "../../formats/ids.ts";
 import {
   type AppendFlags,
   beginHidden,
@@ -12,7 +12,8 @@ import {
   SYSTEM_FLAGS,
 } from "../../store/index.ts";
 import { ALL_STANDARD_RIGHTS, Right, type Rights } from "../acl/index.ts";
-import { requireQuota } from "../quota/index.ts";
+import { startSlices } from "../mailboxes/verb.ts";
+import { quotaExceeded, requireQuota } from "../quota/index.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { expungeSlice } from "./expunge.ts";
 import { namesOfUserBits, wantedUserBits } from "./flags.ts";
@@ -43,16 +44,22 @@ const SLICE_ROWS = 500;
 /** Of the source. */
 export const MOVE_RIGHTS = Right.read | Right.deleteMessage | Right.expunge;
 
+/** Messages whose octets are added up in one slice. */
+const SUM_ROWS = 2_000;
+
 export const copy: Verb<CopyArgs, CopyResult> = {
   name: "messages.copy",
-  run(context, args) {
-    const copying = prepareCopy(context, args, Right.read);
-    const { uids, target } = copying;
-    if (uids.length === 0) return copying.result([], []);
-    if (uids.length <= context.tx.slice(SLICE_ROWS)) return copyNow(context, copying, uids);
-    return copyInSlices(context, copying, context.tx.mailbox(target.mbox).header.lastUid + 1);
-  },
+  run: (context, args) => startSlices(copySlices(context, args)),
 };
+
+function* copySlices(context: VerbContext, args: CopyArgs): Generator<void, CopyResult, void> {
+  const copying = prepareCopy(context, args, Right.read);
+  const { uids } = copying;
+  if (uids.length === 0) return copying.result([], []);
+  yield* copying.requireRoom();
+  if (uids.length <= context.tx.slice(SLICE_ROWS)) return copyNow(context, copying, uids);
+  return yield* copyInSlices(context, copying, context.tx.mailbox(copying.target.mbox).header.lastUid + 1);
+}
 
 /** These in one slice; they have just been seen to be there. */
 export function copyNow({ tx }: VerbContext, copying: Copying, uids: readonly number[]): CopyResult {
@@ -90,12 +97,15 @@ function* copyInSlices(context: VerbContext, copying: Copying, first: number): G
 
 export const move: Verb<CopyArgs, CopyResult> = {
   name: "messages.move",
-  run(context, args) {
-    const copying = prepareCopy(context, args, MOVE_RIGHTS);
-    if (copying.uids.length === 0) return copying.result([], []);
-    return moveInSlices(context, copying);
-  },
+  run: (context, args) => startSlices(moveSlices(context, args)),
 };
+
+function* moveSlices(context: VerbContext, args: CopyArgs): Generator<void, CopyResult, void> {
+  const copying = prepareCopy(context, args, MOVE_RIGHTS);
+  if (copying.uids.length === 0) return copying.result([], []);
+  yield* copying.requireRoom();
+  return yield* moveInSlices(context, copying);
+}
 
 function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, CopyResult, void> {
   const { tx } = context;
@@ -126,29 +136,26 @@ function* moveInSlices(context: VerbContext, copying: Copying): Generator<void, 
 }
 
 /**
- * Checks everything, with the rights the caller needs on the source.
+ * Checks everything but whether there is room, with the rights the caller needs on the source.
  * @param whose "servers": the server moves messages by itself, and no rights are asked for
+ * @param most so many of the messages, the first ones that are there
  */
 export function prepareCopy(
   context: VerbContext,
   args: CopyArgs,
   sourceRights: Rights,
-  whose: "callers" | "servers" = "callers",
+  { whose = "callers", most = Number.MAX_SAFE_INTEGER }: { whose?: "callers" | "servers"; most?: number } = {},
 ): Copying {
   const { tx } = context;
   const isCallers = whose === "callers";
   const source = sourceOf(context, args, isCallers ? sourceRights : 0);
   const { box: target, rights: given } = messageBox(context, args.to, isCallers ? Right.insert : 0);
   const rights = isCallers ? given : ALL_STANDARD_RIGHTS;
-  const live = source.live(normalRanges(args.uids));
+  const live = source.live(normalRanges(args.uids), most);
   const root = tx.quotaRoot(target.name);
   const sameRoot = args.sourceShard === undefined && root === tx.quotaRoot(source.box.name);
-  if (root && !args.ignoreQuota && !(sameRoot && sourceRights & Right.expunge)) {
-    let octets = 0;
-    for (const uid of live) octets += source.coldRow(uid)?.sizeOctets ?? 0;
-    requireQuota(tx.quota(root), { octets, messages: live.length });
-  }
-  return new Copying(context, source, target, rights, live);
+  const isFree = args.ignoreQuota || (sameRoot && (sourceRights & Right.expunge) !== 0);
+  return new Copying(context, source, target, rights, live, isFree ? undefined : root);
 }
 
 function sourceOf(context: VerbContext, { from, sourceShard }: CopyArgs, rights: Rights): CopySource {
@@ -163,6 +170,8 @@ export class Copying {
   target: MessageBox;
   private reading: CopySource;
   private readonly context: VerbContext;
+  /** The quota root that must have room. */
+  private readonly root: MboxName | undefined;
   private readonly mask: number;
   private readonly keepsKeywords: boolean;
   private readonly sourceOwnSeen: boolean;
@@ -171,8 +180,16 @@ export class Copying {
   private readonly seenInTarget: number[] = [];
   private readonly keywordBits = new Map<string, AppendFlags["user"]>();
 
-  constructor(context: VerbContext, source: CopySource, target: MessageBox, rights: Rights, uids: readonly number[]) {
+  constructor(
+    context: VerbContext,
+    source: CopySource,
+    target: MessageBox,
+    rights: Rights,
+    uids: readonly number[],
+    root: MboxName | undefined,
+  ) {
     this.context = context;
+    this.root = root;
     this.reading = source;
     this.target = target;
     this.uids = uids;
@@ -187,6 +204,32 @@ export class Copying {
 
   get source(): MessageBox {
     return this.reading.box;
+  }
+
+  /**
+   * Whether the target's quota root has room for the messages. Only where it may not have it for all of the source are they looked at one by one, in slices.
+   * @throws MailError overQuota; as `lookAgain`
+   */
+  *requireRoom(): Generator<void, void, void> {
+    const { tx } = this.context;
+    const { uids, root } = this;
+    const quota = root === undefined ? undefined : tx.quota(root);
+    if (root === undefined || !quota) return;
+    const { sizeOctets, exists } = this.reading.header;
+    const all = { octets: sizeOctets, messages: uids.length };
+    if (quotaExceeded(quota, all) === undefined) return;
+    if (uids.length === exists) requireQuota(quota, all);
+    const atOnce = tx.slice(SUM_ROWS);
+    let octets = 0;
+    for (const [n, uid] of uids.entries()) {
+      if (n > 0 && n % atOnce === 0) {
+        do yield;
+        while (tx.isBusy(this.source.mbox) || tx.isBusy(this.target.mbox));
+        this.lookAgain();
+      }
+      octets += this.reading.coldRow(uid)?.sizeOctets ?? 0;
+    }
+    requireQuota(tx.quota(root), { octets, messages: uids.length });
   }
 
   /** Between slices mailboxes may have got another name or partition. @throws MailError mailboxNonexistent */

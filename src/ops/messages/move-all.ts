@@ -7,16 +7,17 @@ const SLICE_ROWS = 500;
 
 export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Generator<void, void, void> {
   const sliceRows = tx.slice(SLICE_ROWS);
-  for (;;) {
+  for (let from = 1; ; ) {
     const reading = tx.mailbox(fromMbox);
     const writing = tx.mailbox(toMbox);
     const source = messageBoxOf(tx, fromMbox);
     const target = messageBoxOf(tx, toMbox);
     const live: number[] = [];
-    reading.walkHot([{ first: 1, last: reading.header.lastUid }], 1, Number.MAX_SAFE_INTEGER, (block, index) => {
+    const all = [{ first: 1, last: reading.header.lastUid }];
+    const progress = reading.walkHot(all, from, sliceRows, (block, index) => {
       if (live.length < sliceRows && (block.flags(index) & Flag.expunged) === 0) live.push(block.uid(index));
     });
-    if (live.length === 0) return;
+    const next = live.length < sliceRows ? progress.next : live.at(-1)! + 1;
     for (const uid of live) {
       const hot = reading.hotRow(uid)!;
       const cold = reading.coldRow(uid)!;
@@ -35,6 +36,9 @@ export function* moveAllMessages(tx: Tx, fromMbox: number, toMbox: number): Gene
       0,
       [],
     );
+    if (next === undefined) return;
+    // What comes meanwhile has higher uids.
+    from = next;
     do yield;
     while (tx.isBusy(fromMbox) || tx.isBusy(toMbox));
   }

@@ -5,10 +5,11 @@
 import { randomBytes } from "node:crypto";
 import type { UidRange, UniqueId } from "../../formats/ids.ts";
 import { type CopyArgs, type CopyResult, copyNow, MOVE_RIGHTS, prepareCopy } from "../messages/copy.ts";
+import { startSlices } from "../mailboxes/verb.ts";
 import { expungeSlice } from "../messages/expunge.ts";
 import { messageBox } from "../messages/message-box.ts";
-import { normalRanges, rangesOfUids } from "../messages/uid-ranges.ts";
-import type { Verb } from "../verb.ts";
+import { normalRanges } from "../messages/uid-ranges.ts";
+import type { Verb, VerbContext } from "../verb.ts";
 import type { IdArgs } from "./begin.ts";
 import { dropRecord, writeRecord } from "./records.ts";
 
@@ -23,7 +24,7 @@ export interface TakeArgs extends CopyArgs {
 export interface TakeResult extends CopyResult {
   /** Names the portion; undefined: none of the messages is there. */
   readonly id: string | undefined;
-  /** Those still to be moved. */
+  /** Where those still to be moved are. */
   readonly rest: readonly UidRange[];
 }
 
@@ -32,21 +33,33 @@ const PORTION_ROWS = 500;
 /** Of the target's shard: copies a portion of the messages that are there. */
 export const take: Verb<TakeArgs, TakeResult> = {
   name: "transfer.take",
-  run(context, args) {
-    const { tx, caller } = context;
-    if (args.moved !== undefined) dropRecord(tx, "transfer.move", args.moved);
-    // All that is left is looked at: there must be room for all of it.
-    const copying = prepareCopy(context, args, MOVE_RIGHTS, args.byServer ? "servers" : "callers");
-    const all = copying.uids;
-    const result = copyNow(context, copying, all.slice(0, tx.slice(PORTION_ROWS)));
-    const rest = rangesOfUids(all.slice(tx.slice(PORTION_ROWS)));
-    if (result.source.length === 0) return { ...result, id: undefined, rest };
-    const id = randomBytes(12).toString("hex");
-    const { from } = args;
-    writeRecord(tx, { kind: "transfer.move", id, at: tx.now, from, uids: result.source, caller });
-    return { ...result, id, rest };
-  },
+  run: (context, args) => startSlices(takeSlices(context, args)),
 };
+
+function* takeSlices(context: VerbContext, args: TakeArgs): Generator<void, TakeResult, void> {
+  const { tx, caller } = context;
+  const portion = tx.slice(PORTION_ROWS);
+  // When the work begins there must be room for all of it; later each portion is looked at by itself.
+  const isFirst = args.moved === undefined;
+  if (args.moved !== undefined) dropRecord(tx, "transfer.move", args.moved);
+  const whose = args.byServer ? "servers" : "callers";
+  const copying = prepareCopy(context, args, MOVE_RIGHTS, isFirst ? { whose } : { whose, most: portion });
+  yield* copying.requireRoom();
+  const { uids } = copying;
+  const taken = uids.slice(0, portion).filter((uid) => copying.isLive(uid));
+  const result = copyNow(context, copying, taken);
+  const rest = uids.length < portion ? [] : behind(normalRanges(args.uids), uids[portion - 1]!);
+  if (result.source.length === 0) return { ...result, id: undefined, rest };
+  const id = randomBytes(12).toString("hex");
+  const { from } = args;
+  writeRecord(tx, { kind: "transfer.move", id, at: tx.now, from, uids: result.source, caller });
+  return { ...result, id, rest };
+}
+
+/** What is in the ranges above a uid. */
+function behind(ranges: readonly UidRange[], uid: number): UidRange[] {
+  return ranges.filter(({ last }) => last > uid).map(({ first, last }) => ({ first: Math.max(first, uid + 1), last }));
+}
 
 export interface ReleaseArgs {
   readonly box: UniqueId;

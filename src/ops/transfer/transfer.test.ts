@@ -239,3 +239,22 @@ test("cache records have a directory also where only they are on the metapartiti
     rmSync(meta, { recursive: true });
   }
 });
+
+test("a MOVE of many messages to another shard looks at a portion at a time, and takes all of them", async () => {
+  await using store = await site();
+  await store.append(A, "one");
+  const from = store.id(A);
+  for (let n = 0; n < 11; n++) await store.as(a).ask("messages.copy", { from, uids: all, to: from });
+  const uids = [
+    { first: 1, last: 599 },
+    { first: 1_201, last: 0xffffffff },
+  ];
+  const result = await store.as(a).ask("messages.move", { from, uids, to: store.id(B) });
+  const count = (ranges: readonly { first: number; last: number }[]): number =>
+    ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  assert.deepEqual([count(result.source), count(result.target)], [2_048 - 601, 2_048 - 601]);
+  const left = store.mail.view((snapshot) => snapshot.header(store.entry(A)!.mbox!)!.exists);
+  assert.equal(left, 601);
+  await store.mail.settle();
+  assert.deepEqual(store.leftOver(), {});
+});

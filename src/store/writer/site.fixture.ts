@@ -49,6 +49,8 @@ export class Site {
     this.partitions = new Map(["default", "second"].map((name) => [name, join(this.directory, name)]));
     this.settings = { conversations: false, deletedPrefix: "DELETED", ...settings, partitions: this.partitions };
     this.db = openWriter(databasePath(this.directory, 0));
+    // Power is not cut here.
+    this.db.sqlite.exec("PRAGMA synchronous=OFF");
     this.tx = new Tx(this.db, this.settings);
     context.after(() => {
       this.tx.close();
@@ -77,16 +79,22 @@ export class Site {
     return work;
   }
 
-  /** One slice, committed. */
+  /** One slice, committed; what it throws takes it back. */
   slice<T>(work: (tx: Tx) => T): T {
     const { db, tx } = this;
     tx.begin("test", Date.now());
     db.run("BEGIN IMMEDIATE");
-    const result = work(tx);
-    tx.flush();
-    db.run("COMMIT");
-    tx.takeChanges();
-    return result;
+    try {
+      const result = work(tx);
+      tx.flush();
+      db.run("COMMIT");
+      tx.takeChanges();
+      return result;
+    } catch (error) {
+      db.run("ROLLBACK");
+      tx.rollback();
+      throw error;
+    }
   }
 
   box(text: string): MessageBox {
