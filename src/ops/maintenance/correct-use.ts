@@ -1,5 +1,7 @@
 /** A quota root's use put right by a program: measured here, corrected in the writer. */
 import type { MboxName } from "../../formats/ids.ts";
+import { MailError } from "../errors.ts";
+import { type WrongUse, wrongAnnotationUse } from "./annotation-use.ts";
 import { type FixQuotaResult, isSameUse, measureUse } from "./fix-quota.ts";
 import type { Tools } from "./tools.ts";
 
@@ -23,13 +25,24 @@ export async function correctUse(
     const found = measureUse(reader.dbOfName(root), root);
     return found && !isSameUse(found.before, found.after) ? found : undefined;
   };
+  const wrongHeaders = (): WrongUse[] => wrongAnnotationUse(reader.dbOfName(root), root);
   const wrong = measure();
-  if (wrong === undefined || onlyReport) return wrong;
+  if (onlyReport || (wrong === undefined && wrongHeaders().length === 0)) return wrong;
   const claim = await mail.claim(QUOTA_CLAIM, who, CLAIM_MILLISECONDS);
   try {
+    for (const header of wrongHeaders()) await unlessGone(writer.ask("maintenance.fix-annotation-use", header));
     const found = measure();
     return found && (await writer.ask("maintenance.fix-quota", { root, found }));
   } finally {
     claim.release();
+  }
+}
+
+/** A mailbox that was deleted meanwhile needs no correction. */
+async function unlessGone(asked: Promise<unknown>): Promise<void> {
+  try {
+    await asked;
+  } catch (error) {
+    if (!(error instanceof MailError) || error.code !== "mailboxNonexistent") throw error;
   }
 }

@@ -7,6 +7,7 @@ import { contextOf } from "../mailboxes/verb.ts";
 import { mailboxRules } from "../mailboxes/rules.ts";
 import { refuse } from "../errors.ts";
 import type { Verb, VerbContext } from "../verb.ts";
+import { removeAnnotationsOf } from "./annotation-use.ts";
 import { boxOf, nextSlice, requireAdmin, ROWS_A_SLICE } from "./verb.ts";
 
 interface Before {
@@ -34,7 +35,7 @@ function* removeSlices(context: VerbContext, box: MessageBox, before: number): G
     for (const { uid, guid } of removed) {
       const sql = "DELETE FROM guid WHERE owner=? AND guid=? AND mbox=? AND uid=?";
       tx.db.run(sql, writer.header.owner, guid, box.mbox, uid);
-      tx.db.run("DELETE FROM annotation WHERE uniqueid=? AND uid=?", box.uniqueId, uid);
+      removeAnnotationsOf(tx, box, uid);
       tx.doom(box.uniqueId, box.partition, uid, tx.now);
     }
     count += removed.length;

@@ -1,4 +1,5 @@
 /** The verbs of this folder. Their names go over the socket, so they stay. */
+import { fixAnnotationUse } from "./annotation-use.ts";
 import { archiveMessages } from "./archive.ts";
 import {
   dropUnusedFlags,
@@ -50,6 +51,7 @@ export const maintenanceVerbs = {
   "maintenance.salvage-blocks": salvageBlocks,
   "maintenance.drop-unused-flags": dropUnusedFlags,
   "maintenance.expire-messages": expireMessages,
+  "maintenance.fix-annotation-use": fixAnnotationUse,
   "maintenance.fix-quota": fixQuota,
   "maintenance.remove-deleted": removeDeleted,
   "maintenance.remove-expunged": removeExpunged,

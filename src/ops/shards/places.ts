@@ -54,6 +54,7 @@ const places: { readonly [V in VerbName]: PlaceOf<V> } = {
   "maintenance.drop-unused-flags": byBox,
   "maintenance.expire-messages": byBox,
   "maintenance.expunge-missing": byBox,
+  "maintenance.fix-annotation-use": byBox,
   "maintenance.fix-quota": byRoot,
   "maintenance.new-cache-generation": byBox,
   "maintenance.put-rows": byBox,

@@ -21,6 +21,7 @@ import {
   virtualAnnotationsCrc,
 } from "../../../store/records/sync-crc.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
+import { octetsOfAnnotations } from "../annotation-use.ts";
 import { boxOf, requireAdmin } from "../verb.ts";
 
 const BLOCKS_A_SLICE = 20;
@@ -33,6 +34,7 @@ const counted = [
   "flagged",
   "expunged",
   "sizeOctets",
+  "annotOctets",
   "syncCrc",
   "syncCrcAnnot",
   "lastUid",
@@ -92,6 +94,7 @@ class Recount {
       flagged: 0,
       expunged: 0,
       sizeOctets: 0,
+      annotOctets: octetsOfAnnotations(context.tx.db, box.uniqueId),
       syncCrc: 0,
       syncCrcAnnot: ANNOT_CRC_INIT,
       // These two never go back: a number given out once is not given again.
@@ -130,11 +133,15 @@ class Recount {
     if (this.dryRun || (wrong.length === 0 && this.wrongHeads === 0)) return fixes;
     const octets = this.counts.sizeOctets - header.sizeOctets;
     const messages = this.counts.exists - header.exists;
+    const annotOctets = this.counts.annotOctets - header.annotOctets;
     Object.assign(header, this.counts);
     // Sessions keep their idea of which messages there are by this number.
     header.membership = tx.nextModseq(header);
     writer.touch();
     tx.quotaChanged(header, octets, messages);
+    const name = tx.entryByUniqueId(this.box.uniqueId)?.name;
+    const root = name && tx.quotaRoot(name);
+    if (root && annotOctets !== 0) tx.addQuotaUse(root, 0, 0, annotOctets, 0);
     return fixes;
   }
 
