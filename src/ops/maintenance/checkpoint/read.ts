@@ -57,6 +57,14 @@ export class CheckpointReader {
     return this.byId.get(uniqueId);
   }
 
+  /** Files of rows that only the generation before refers to. */
+  goneFiles(): string[] {
+    const gone: string[] = [];
+    for (const line of lines(join(this.directory, "mailboxes")) as Iterable<MailboxLine | GoneLine>)
+      if ("gone" in line) gone.push(...line.gone);
+    return gone;
+  }
+
   /** Files of rows by mailbox, and those that only the generation before refers to. */
   rowFiles(): { files: Map<string, RowFiles>; gone: string[] } {
     const files = new Map<string, RowFiles>();

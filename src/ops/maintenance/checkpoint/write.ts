@@ -34,10 +34,13 @@ import {
   rowsDirectory,
   rowsPath,
 } from "./format.ts";
+import { EarlierRows } from "./earlier-rows.ts";
 import { CheckpointReader } from "./read.ts";
 
 const WRITE_OCTETS = 256 << 10;
 const BLOCKS_AT_A_TIME = 500;
+/** Of tables whose rows may be large. */
+const ROWS_AT_A_TIME = 200;
 /** Beyond so many additions the rows of a mailbox are written anew. */
 const MAX_FILES = 24;
 const NEW = "db.backup.new";
@@ -82,11 +85,11 @@ async function writeGeneration(reader: MaintenanceReader, configDirectory: strin
   const counts: CheckpointCounts = { mailboxes: 0, changed: 0, rowOctets: 0 };
   const doomed = await writeMailboxes(reader, configDirectory, directory, before, counts);
   const { dbs } = reader;
-  writeTable(dbs, join(directory, "quotas"), "quota", "root");
-  writeTable(dbs, join(directory, "annotations"), "annotation", "uniqueid, uid, entry, userid");
-  writeTable(dbs, join(directory, "subscriptions"), "sub", "userid, name");
-  writeTable(dbs, join(directory, "seen"), "seen", "userid, uniqueid");
-  writeTable(dbs, join(directory, "owners"), "owner", "id");
+  writeTable(dbs, join(directory, "quotas"), "quota", ["root"]);
+  writeTable(dbs, join(directory, "annotations"), "annotation", ["uniqueid", "uid", "entry", "userid"]);
+  writeTable(dbs, join(directory, "subscriptions"), "sub", ["userid", "name"]);
+  writeTable(dbs, join(directory, "seen"), "seen", ["userid", "uniqueid"]);
+  writeTable(dbs, join(directory, "owners"), "owner", ["id"]);
   rotate(configDirectory);
   for (const file of doomed) unlinkIfThere(rowsPath(configDirectory, file));
   return counts;
@@ -117,9 +120,8 @@ async function writeMailboxes(
   before: CheckpointReader | undefined,
   counts: CheckpointCounts,
 ): Promise<string[]> {
-  const old = before?.rowFiles() ?? { files: new Map<string, RowFiles>(), gone: [] };
+  const earlier = new EarlierRows(before, reader.allEntries());
   const out = new TextFile(join(directory, "mailboxes"));
-  const doomed = [...old.gone];
   const gone: string[] = [];
   for (const entry of reader.allEntries()) {
     counts.mailboxes += 1;
@@ -128,17 +130,17 @@ async function writeMailboxes(
       out.line({ entry } satisfies MailboxLine);
       continue;
     }
-    const last = old.files.get(entry.uniqueId);
-    old.files.delete(entry.uniqueId);
+    const last = earlier.of(entry);
     const rows = writeRows(reader.dbOfMbox(header.mbox), configDirectory, entry, header, last, counts);
     if (last && rows.files[0] !== last.files[0]) gone.push(...last.files);
     out.line({ entry, header, rows } satisfies MailboxLine);
     if (counts.mailboxes % 50 === 0) await nextTurn();
   }
-  for (const { files } of old.files.values()) gone.push(...files);
+  earlier.end();
+  gone.push(...earlier.gone);
   if (gone.length > 0) out.line({ gone } satisfies GoneLine);
   out.close();
-  return doomed;
+  return before?.goneFiles() ?? [];
 }
 
 /** Rows of one mailbox: nothing, the blocks that changed, or all of them. */
@@ -227,13 +229,27 @@ function walkBlocks(
   }
 }
 
-/** A table, shard after shard, as lines of JSON arrays, columns in table order; octets as {"b64": TEXT}. */
-function writeTable(dbs: readonly Database[], path: string, table: string, order: string): void {
+/**
+ * A table, shard after shard, as lines of JSON arrays, columns in table order; octets as {"b64": TEXT}. Each read is a short one: while one goes on, the log
+ * cannot begin anew.
+ * @param key the columns that tell rows apart
+ */
+function writeTable(dbs: readonly Database[], path: string, table: string, key: readonly string[]): void {
   const out = new TextFile(path);
-  out.line(dbs[0]!.all(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name));
+  const columns = dbs[0]!.all(`SELECT name FROM pragma_table_info('${table}')`).map(([name]) => name as string);
+  out.line(columns);
+  const places = key.map((name) => columns.indexOf(name));
+  const [names, marks] = [key.join(","), key.map(() => "?").join(",")];
+  const order = `ORDER BY ${names} LIMIT ${ROWS_AT_A_TIME}`;
   for (const db of dbs) {
-    const rows = db.prepare(`SELECT * FROM ${table} ORDER BY ${order}`).iterate() as Iterable<unknown>;
-    for (const row of rows) out.line((row as Value[]).map(plain));
+    let rows = db.all(`SELECT * FROM ${table} ${order}`);
+    while (rows.length > 0) {
+      for (const row of rows) out.line(row.map(plain));
+      const last = rows.at(-1)!;
+      if (rows.length < ROWS_AT_A_TIME) break;
+      const sql = `SELECT * FROM ${table} WHERE (${names})>(${marks}) ${order}`;
+      rows = db.all(sql, ...places.map((place) => last[place]!));
+    }
   }
   out.close();
 }
