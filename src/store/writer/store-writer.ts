@@ -214,13 +214,25 @@ export class StoreWriter {
 
   /** Goes on with what is left of mailboxes that are gone, if there is anything. */
   private removeRemains(): void {
-    if (this.removingRemains || this.ended || !areRemains(this.tx)) return;
+    if (this.removingRemains || this.ended || !this.areRemains()) return;
     this.removingRemains = true;
     void this.askOwn(REMOVE_REMAINS).then((answer) => {
       this.removingRemains = false;
       if ("result" in answer) this.removeRemains();
       else setTimeout(() => this.removeRemains(), AGAIN_MILLISECONDS).unref();
     });
+  }
+
+  private areRemains(): boolean {
+    try {
+      return areRemains(this.tx);
+    } catch (error) {
+      // What was committed is answered all the same; the next change of the list looks again.
+      this.options.log.err("DBERROR: it cannot be told whether there is something left to remove", {
+        error: String(error),
+      });
+      return false;
+    }
   }
 
   private sweep(): void {
