@@ -24,8 +24,11 @@ export interface Sample {
 
 /** Bound of growth between one tenth and the end. */
 const maximumRatio = 1.5;
-/** The log is begun anew above 24 MiB, and waits longer for readers from 48 and 80 MiB on; what is written meanwhile comes on top. */
-const maximumWalMiB = 128;
+/**
+ * The log is begun anew above 24 MiB, as soon as the pages are moved and readers let it. What the script writes in one go when it removes the tombstones of
+ * all mailboxes comes on top.
+ */
+const maximumWalMiB = 384;
 const watchEveryMs = 250;
 
 export class Meter {
