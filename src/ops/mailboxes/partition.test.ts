@@ -1,7 +1,7 @@
 /** Moving a mailbox between partitions and deleting it, with the real writer and files on disk. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -185,7 +185,7 @@ test("a mailbox that goes to another partition and back before anything is on di
   assert.equal(await store.read("user.alice", 1), "one");
 });
 
-test("what a mailbox has left in a partition is replaced only when what is made of it is durable", async (context) => {
+test("what a mailbox has left in a partition is replaced only when what is made of it is durable and its row gone", async (context) => {
   const store = openStore(context);
   await store.ask("cyrus", "mailboxes.create", { name: "user.alice" });
   await store.ask("alice", "append", { box: "user.alice", text: "one" });
@@ -205,9 +205,17 @@ test("what a mailbox has left in a partition is replaced only when what is made 
     done.push("synced");
     sync();
   };
-  files.step(Math.floor(Date.now() / 1000));
-  assert.deepEqual(done, ["second made", "synced", "default made"]);
+  const now = Math.floor(Date.now() / 1000);
+  files.step(now);
+  files.sync();
+  files.step(now);
+  assert.deepEqual([done, files.isBlocked], [["second made", "synced"], true]);
   assert.equal(await store.read("user.alice", 1), "one");
+  await store.settle();
+  files.step(now);
+  assert.equal(files.isBlocked, false);
+  assert.equal(await store.read("user.alice", 1), "one");
+  assert.equal(readFileSync(place, "latin1"), "one");
 });
 
 test("a mailbox that comes back finds nothing of what was removed while it was away", async (context) => {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { type Log, silentLog } from "../../base/log.ts";
 import { readHeaderFile } from "../blobs/header-file.ts";
 import { cachePath, mailboxDirectory, messagePath, stageDirectory, stagePath } from "../blobs/paths.ts";
 import type { MessageBox } from "./append.ts";
 import type { FileWork, Finished } from "./file-work.ts";
+import { recover } from "./recovery.ts";
 import { destroyMailbox } from "./remains.ts";
 import { Site } from "./site.fixture.ts";
 
@@ -216,4 +217,81 @@ test("a file that is there already is replaced, not written into: it may be a li
   doAll(site, work);
   assert.equal(textOf(site, box, 1), "mine");
   assert.equal(readFileSync(other, "latin1"), "another's");
+});
+
+/** As a mailbox that moves to another partition: its file is called for there, from the place where it is. @returns the number of the row */
+function relocate(site: Site, { name }: MessageBox, partition: string): number {
+  return site.slice((tx) => {
+    const entry = tx.entry(name) as MessageBox;
+    const { mbox, uniqueId } = entry;
+    const { guid, sizeOctets } = tx.mailbox(mbox).coldRow(1)!;
+    const link = { mbox, uniqueId, partition: entry.partition, uid: 1, ...noCache };
+    const seq = tx.addPending({
+      mbox,
+      uid: 1,
+      uniqueId,
+      partition,
+      sizeOctets,
+      guid: Buffer.from(guid),
+      source: { link },
+      octets: undefined,
+      cache: undefined,
+      cacheOffset: 0,
+      cacheGeneration: 1,
+    });
+    tx.putEntry({ ...entry, partition });
+    tx.doom(uniqueId, entry.partition, 0, NOW);
+    return seq;
+  });
+}
+const noCache = { cacheOffset: 0, cacheLength: 0, cacheCrc: 0, cacheGeneration: 1 };
+
+/** A message, a copy of it, and its mailbox moved away and back, all of which is still to be done. */
+function movedToAndFro(t: TestContext): { site: Site; fred: MessageBox; jane: MessageBox; back: number } {
+  const site = new Site(t);
+  const [fred, jane] = [site.box("user.fred"), site.box("user.jane")];
+  site.append(fred, "one");
+  doAll(site, site.files());
+  site.copy(fred, 1, jane);
+  relocate(site, fred, "second");
+  return { site, fred, jane, back: relocate(site, fred, "default") };
+}
+
+/** Says, when the file is made that comes back, how many rows are left before it. */
+function rowsBefore(site: Site, work: FileWork, { uniqueId }: MessageBox, back: number): number[] {
+  const rows: number[] = [];
+  const link = work.blobs.link.bind(work.blobs);
+  work.blobs.link = (source, blob) => {
+    if (blob.uniqueId === uniqueId && blob.place === "default") rows.push(site.count("pending WHERE seq<?", back));
+    link(source, blob);
+  };
+  return rows;
+}
+
+test("a file that comes back replaces the old one when no row is left that recovery would make from that", (t) => {
+  const { site, fred, jane, back } = movedToAndFro(t);
+  const work = site.files();
+  const rows = rowsBefore(site, work, fred, back);
+  const { ino } = statSync(pathOf(site, fred, 1));
+  assert.equal(work.step(NOW), true);
+  assert.equal(work.isBlocked, true);
+  const finished = work.sync();
+  work.step(NOW);
+  assert.equal(work.isBlocked, true, "durable is not enough");
+  assert.equal(statSync(pathOf(site, fred, 1)).ino, ino);
+  forget(site, finished);
+  doAll(site, work);
+  assert.deepEqual(rows, [0]);
+  assert.deepEqual([textOf(site, fred, 1), textOf(site, jane, 1)], ["one", "one"]);
+  assert.equal(site.count("pending"), 0);
+});
+
+test("recovery does the same", (t) => {
+  const { site, fred, jane, back } = movedToAndFro(t);
+  const later = site.crashed();
+  const work = later.files();
+  const rows = rowsBefore(later, work, fred, back);
+  assert.deepEqual(recover(later.tx, work, new Map(), Date.now()), { pending: 3, lost: 0, intents: 0 });
+  assert.deepEqual(rows, [0]);
+  assert.deepEqual([textOf(later, fred, 1), textOf(later, jane, 1)], ["one", "one"]);
 });

@@ -76,9 +76,6 @@ export class FileWork {
   private readonly foreign: ForeignFiles | undefined;
   private writtenSeq = 0;
   private syncedSeq = 0;
-  /** The row whose file was made last, and the one up to which they are known to be durable. */
-  private placedSeq = 0;
-  private durableSeq = 0;
   /** Moves that are made, or being made, and whose rows are not gone yet. */
   private moving: MoveBatch | undefined;
   private blocked = false;
@@ -150,7 +147,7 @@ export class FileWork {
       this.blocked = !this.moving?.add(pending, source);
       // A large one takes several turns.
       if (this.blocked || !this.moveSome(pending, source)) return false;
-    } else if (this.moving) {
+    } else if (this.moving || this.comesBack(pending)) {
       this.blocked = true;
       return false;
     } else this.place(pending);
@@ -159,6 +156,20 @@ export class FileWork {
     this.written += 1;
     this.writtenOctets += pending.octets?.length ?? 0;
     return true;
+  }
+
+  /**
+   * Whether the row brings a message back to a place from which a row before it, still in the table, has taken it. That row, and copies before it, are made
+   * from the file that was there; what comes back is another file under the same name. Recovery makes again, in order, whatever the table calls for: if the
+   * power failed while the new file is half written, all of them would be made from that. So the row has to wait until they are gone, durable is not enough.
+   */
+  comesBack({ mbox, uid, uniqueId, partition, source, seq }: PendingRow): boolean {
+    if (!source || !("link" in source)) return false;
+    const { link } = source;
+    if (link.uid !== uid || link.uniqueId !== uniqueId) return false;
+    const sql =
+      "SELECT 1 FROM pending WHERE mbox=? AND uid=? AND seq<? AND (partition=? OR json_extract(source,'$.link.partition')=?) LIMIT 1";
+    return this.db.get(sql, mbox, uid, seq, partition, partition) !== undefined;
   }
 
   private firstPending(): number {
@@ -184,7 +195,6 @@ export class FileWork {
       this.blobs.sync();
     } catch (error) {
       this.writtenSeq = this.syncedSeq;
-      this.placedSeq = this.syncedSeq;
       this.written = 0;
       this.moving = undefined;
       // Everything is done again, also what only removed names.
@@ -193,7 +203,6 @@ export class FileWork {
       this.doomed.syncFailed();
       throw error;
     }
-    this.durableSeq = this.placedSeq;
   }
 
   /**
@@ -234,7 +243,6 @@ export class FileWork {
     }
     try {
       this.writeFile(pending);
-      this.placedSeq = pending.seq;
       return true;
     } catch (error) {
       if (!(error instanceof BlobMissing)) throw error;
@@ -272,19 +280,9 @@ export class FileWork {
       const { partition: place, uniqueId, uid } = source.link;
       if (this.foreign?.isForeign(source.link)) placeForeign(this.blobs, this.foreign, source.link, blob);
       else {
-        if (uid === blob.uid && uniqueId === blob.uniqueId && this.blobs.has(blob)) this.settleSource(pending);
         this.blobs.link({ place, uniqueId, uid }, blob);
       }
     }
-  }
-
-  /**
-   * A mailbox comes back to a partition: the file that is still there may be the only durable one, of which the one that it is made from now was made.
-   */
-  private settleSource({ mbox, uid, seq }: PendingRow): void {
-    const sql = "SELECT max(seq) FROM pending WHERE mbox=? AND uid=? AND seq<?";
-    const earlier = this.db.get(sql, mbox, uid, seq)![0] as number | null;
-    if (earlier !== null && earlier > this.durableSeq) this.syncBlobs();
   }
 
   private writeCache(pending: PendingRow): void {

@@ -54,7 +54,7 @@ export function recover(
         gone(pending.seq - 1);
         moving = isMove(source) ? new MoveBatch() : undefined;
         if (isMove(source)) moving!.add(pending, source);
-      }
+      } else if (files.comesBack(pending)) gone(pending.seq - 1);
       // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
       if (!files.place(pending)) report.lost += 1;
     }
