@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 import type { UniqueId } from "../../formats/ids.ts";
 import { writeSeen } from "../user-rows.ts";
 import type { MessageBox } from "./append.ts";
+import { RemainsVerb } from "./own-verbs.ts";
 import { areRemains, destroyMailbox, removeRemains, requireNoRemains } from "./remains.ts";
 import { nameOfBox, Site } from "./site.fixture.ts";
 import { Busy } from "./tx.ts";
@@ -125,4 +126,25 @@ test("an empty mailbox leaves nothing to do", (t) => {
   const box = site.box("user.fred");
   destroy(site, box);
   assert.equal(areRemains(site.tx), false);
+});
+
+test("a slice that was taken back is begun again with what the database has", (t) => {
+  const { site, box } = filled(t, 0.02);
+  destroy(site, box);
+  const verb = new RemainsVerb();
+  for (let n = 0, isMore = true; isMore; n++) {
+    if (n % 3 === 2) {
+      const fails = (): void =>
+        site.slice((tx) => {
+          verb.run(tx);
+          throw new Error("disk full");
+        });
+      assert.throws(fails, /disk full/);
+      // As the writer does when it is refused.
+      verb.forget();
+    }
+    // More than the other slices have got done, lest it never ends.
+    for (let slices = 0; isMore && slices < 40 * (n + 1); slices++) isMore = site.slice((tx) => verb.run(tx));
+  }
+  assert.deepEqual(rowsOf(site, box), [0, 0, 0, 0, 0]);
 });

@@ -16,7 +16,7 @@ import { FileWork } from "./file-work.ts";
 import { foreignFiles } from "./foreign-files.ts";
 import type { Changes } from "./changes.ts";
 import { GroupEngine, type GroupHooks, type VerbFunction, type WriteRequest } from "./group.ts";
-import { NOTHING, ownVerbs, REMOVE_REMAINS, SWEEP_REPLIES } from "./own-verbs.ts";
+import { NOTHING, ownVerbs, RemainsVerb, REMOVE_REMAINS, SWEEP_REPLIES } from "./own-verbs.ts";
 import { areRemains } from "./remains.ts";
 import { type Answer, keptAnswer } from "./replies.ts";
 import { type IntentHandler, recover, type RecoveryReport } from "./recovery.ts";
@@ -66,6 +66,7 @@ export class StoreWriter {
   private fileThread: FileThreadDoor | undefined;
   private checkpointThread: Worker | undefined;
   private readonly sweepTimer: NodeJS.Timeout;
+  private readonly remains = new RemainsVerb();
   private removingRemains = false;
   private ended = false;
 
@@ -96,7 +97,8 @@ export class StoreWriter {
       },
       fatal: options.fatal,
     };
-    this.engine = new GroupEngine(tx, new Map([...options.verbs, ...ownVerbs]), hooks, options.log);
+    const verbs = new Map<string, VerbFunction>([...options.verbs, ...ownVerbs, [REMOVE_REMAINS, this.remains.run]]);
+    this.engine = new GroupEngine(tx, verbs, hooks, options.log);
     if (options.threads) this.startThreads();
     this.sweepTimer = setInterval(() => this.sweep(), SWEEP_MILLISECONDS).unref();
     this.removeRemains();
@@ -206,20 +208,34 @@ export class StoreWriter {
   }
 
   private askOwn(verb: string): Promise<Answer> {
-    return new Promise((answer) => {
-      const request = { client: OWN_CLIENT, id: 0, verb, args: undefined, octets: [], caller: undefined, confirmed: 0 };
-      this.engine.submit({ ...request, answer });
-    });
+    return new Promise((answer) => this.submitOwn(verb, answer));
+  }
+
+  private submitOwn(verb: string, answer: WriteRequest["answer"]): void {
+    const request = { client: OWN_CLIENT, id: 0, verb, args: undefined, octets: [], caller: undefined, confirmed: 0 };
+    this.engine.submit({ ...request, answer });
   }
 
   /** Goes on with what is left of mailboxes that are gone, if there is anything. */
   private removeRemains(): void {
     if (this.removingRemains || this.ended || !this.areRemains()) return;
     this.removingRemains = true;
-    void this.askOwn(REMOVE_REMAINS).then((answer) => {
+    this.removeSlice();
+  }
+
+  /** One slice a group; in the answer itself, so that a program's store does not end before all is done. */
+  private removeSlice(): void {
+    this.submitOwn(REMOVE_REMAINS, (answer) => {
+      if ("result" in answer && answer.result === true) {
+        this.removeSlice();
+        return;
+      }
       this.removingRemains = false;
       if ("result" in answer) this.removeRemains();
-      else setTimeout(() => this.removeRemains(), AGAIN_MILLISECONDS).unref();
+      else {
+        this.remains.forget();
+        setTimeout(() => this.removeRemains(), AGAIN_MILLISECONDS).unref();
+      }
     });
   }
 
