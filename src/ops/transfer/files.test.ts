@@ -1,8 +1,10 @@
 /** Files that messages of several shards share, or are about to. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { crc32 } from "node:zlib";
+import { cachePath, mailboxDirectory } from "../../store/index.ts";
 import { programCaller } from "../program-mail.ts";
 import { ShardedSite, userIn } from "./site.fixture.ts";
 
@@ -104,4 +106,30 @@ test("a directory whose mailbox has gone to another shard stays", async () => {
   assert.deepEqual(files(store, from), ["1."]);
   assert.equal(await store.messages(`${B}.Work`), "1:one");
   assert.deepEqual(store.leftOver(), {});
+});
+
+/** Whether the cache file of a mailbox has the record that the row of uid 1 says. */
+function hasCacheRecord(store: ShardedSite, mailbox: string): boolean {
+  const { uniqueId, mbox } = store.entry(mailbox)!;
+  const row = store.mail.view((snapshot) => snapshot.coldRow(mbox!, 1))!;
+  const path = cachePath(mailboxDirectory(join(store.directory, "spool"), uniqueId), row.cacheGeneration);
+  if (!existsSync(path)) return false;
+  const record = readFileSync(path).subarray(row.cacheOffset, row.cacheOffset + row.cacheLength);
+  return record.length > 0 && record.length === row.cacheLength && crc32(record) === row.cacheCrc;
+}
+
+test("copies have their cache records also when another shard has not written the source's yet", async () => {
+  await using store = await site();
+  await store.append(A, "one");
+  await store.as(a).ask("messages.copy", { from: store.id(A), uids: all, to: store.id(B) });
+  await store.as(b).ask("messages.copy", { from: store.id(B), uids: all, to: store.id(C) });
+  // The last one first: of those before there are no files.
+  for (const [shard, mailbox] of [
+    [2, C],
+    [1, B],
+    [0, A],
+  ] as const) {
+    await store.mail.settleShard(shard);
+    assert.ok(hasCacheRecord(store, mailbox), mailbox);
+  }
 });

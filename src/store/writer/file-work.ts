@@ -304,14 +304,19 @@ export class FileWork {
 
   private readLinkedCache({ source }: PendingRow): Uint8Array | undefined {
     if (!source || !("link" in source) || source.link.cacheLength === 0) return undefined;
+    const { cacheLength, cacheCrc } = source.link;
+    const isWhole = (record: Uint8Array): boolean => record.length === cacheLength && crc32(record) === cacheCrc;
+    // Another shard may not have written it yet.
+    const found = this.foreign?.isForeign(source.link) ? this.foreign.findCache(source.link) : { link: source.link };
+    if ("record" in found) return isWhole(found.record) ? found.record : undefined;
     // It may be one of the same portion.
     this.cacheWrites.flush();
-    const { partition, uniqueId, cacheGeneration, cacheOffset, cacheLength, cacheCrc } = source.link;
+    const { partition, uniqueId, cacheGeneration, cacheOffset } = found.link;
     const fd = openSync(cachePath(this.cacheDirectory(partition, uniqueId), cacheGeneration), constants.O_RDONLY);
     try {
       const record = Buffer.allocUnsafe(cacheLength);
       const read = readSync(fd, record, 0, cacheLength, cacheOffset);
-      return read === cacheLength && crc32(record) === cacheCrc ? record : undefined;
+      return read === cacheLength && isWhole(record) ? record : undefined;
     } finally {
       closeSync(fd);
     }

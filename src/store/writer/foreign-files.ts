@@ -163,6 +163,29 @@ export class ForeignFiles {
     throw new Error(`uid ${source.uid} of ${source.uniqueId} is a copy of a copy of itself`);
   }
 
+  /**
+   * A source's cache record, as long as a shard has it in its table `pending`; else where its file is: a row goes only after its record is written.
+   */
+  findCache(source: LinkSource): { readonly record: Uint8Array } | { readonly link: LinkSource } {
+    const sql =
+      "SELECT cache, source FROM pending LEFT JOIN slot USING(slot) WHERE mbox=? AND uid=? AND partition=? ORDER BY seq DESC LIMIT 1";
+    let link = source;
+    for (let hop = 0; hop < MAX_HOPS; hop++) {
+      const row = this.reader(shardOfMbox(link.mbox, this.options.shards)).get(
+        sql,
+        link.mbox,
+        link.uid,
+        link.partition,
+      );
+      if (row && row[0] !== null) return { record: row[0] as Uint8Array };
+      const content = row && row[1] !== null ? (JSON.parse(row[1] as string) as PendingSource) : undefined;
+      // Moves to another partition take no record along.
+      if (!content || !("link" in content) || content.link.cacheLength === 0) break;
+      link = content.link;
+    }
+    return { link };
+  }
+
   /** A mailbox with a directory by name may have got another name since, and another mailbox its directory. */
   private placeNow(shard: number, { uniqueId, partition, uid }: LinkSource): string | undefined {
     const entry = readEntryByUniqueId(this.reader(shard), uniqueId);
