@@ -231,6 +231,18 @@ export class FileWork {
     this.foreign?.close();
   }
 
+  /** As `place`, with the cache record where there is one; to be called in order, and `flushCaches` after some of them. For recovery. */
+  placeAgain(pending: PendingRow): boolean {
+    const isThere = this.place(pending);
+    this.writeCache(pending);
+    return isThere;
+  }
+
+  /** Before the rows that `placeAgain` was called for go out of reach. */
+  flushCaches(): void {
+    this.cacheWrites.flush();
+  }
+
   /**
    * Does what one row calls for, whatever was there before. False, with a line in the log: a message's octets are nowhere, which is damage.
    * @throws Error of the filesystem

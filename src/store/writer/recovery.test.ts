@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { mailboxDirectory, messagePath, stageDirectory, stagePath } from "../blobs/paths.ts";
+import { cachePath, mailboxDirectory, messagePath, stageDirectory, stagePath } from "../blobs/paths.ts";
 import { openReader } from "../database.ts";
 import type { MessageBox } from "./append.ts";
 import { FileWork } from "./file-work.ts";
@@ -136,4 +136,22 @@ test("each recovery counts: others tell by it that numbers of pending rows may b
   assert.equal(count(), 1);
   site.recover();
   assert.equal(count(), 2);
+});
+
+test("cache records of pending messages are written as well, those of copies from where they come", (t) => {
+  const site = new Site(t);
+  const [fred, jane] = [site.box("user.fred"), site.box("user.jane")];
+  for (let n = 1; n <= 70; n++) site.append(fred, `message ${n}`);
+  site.copy(fred, 70, jane);
+  assert.deepEqual(site.recover(), { pending: 71, lost: 0, intents: 0 });
+  for (const [box, uid, text] of [
+    [fred, 1, "message 1"],
+    [fred, 70, "message 70"],
+    [jane, 1, "message 70"],
+  ] as const) {
+    const { cacheOffset, cacheLength, cacheGeneration } = site.tx.peek(box.mbox)!.coldRow(uid)!;
+    const path = cachePath(mailboxDirectory(site.partitions.get("default")!, box.uniqueId), cacheGeneration);
+    const record = readFileSync(path).subarray(cacheOffset, cacheOffset + cacheLength);
+    assert.equal(record.toString(), `cache of ${text}`);
+  }
 });

@@ -56,8 +56,9 @@ export function recover(
         if (isMove(source)) moving!.add(pending, source);
       } else if (files.comesBack(pending)) gone(pending.seq - 1);
       // Always anew: a file that reads well may be well only in the page cache, after a sync that failed.
-      if (!files.place(pending)) report.lost += 1;
+      if (!files.placeAgain(pending)) report.lost += 1;
     }
+    files.flushCaches();
   }
   for (const root of settings.partitions.keys()) files.blobs.touch(root);
   files.sync();
