@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createLog, createSessionIds, escapeLogText, formatLogMessage, logDate } from "./log.ts";
 
 test("fields follow the text, undefined ones do not", () => {
@@ -23,6 +24,22 @@ test("a file destination gets whole lines with date, identity and pid", () => {
     log.notice("hello", { n: 1 });
     log.debug("not shown");
     assert.match(readFileSync(path, "latin1"), /^\w{3} [ \d]\d \d\d:\d\d:\d\d cyrus\/imap\[\d+\]: hello n=<1>\n$/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("a file that cannot be opened anew is written to as long as it is open", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "log-"));
+  try {
+    const [place, elsewhere] = [join(dir, "a"), join(dir, "b")];
+    mkdirSync(place);
+    const log = createLog({ ident: "imap", destination: `file:${join(place, "log")}` });
+    log.notice("first");
+    renameSync(place, elsewhere);
+    await sleep(1_050);
+    log.notice("second");
+    assert.match(readFileSync(join(elsewhere, "log"), "latin1"), /: first\n.*: second\n$/);
   } finally {
     rmSync(dir, { recursive: true });
   }

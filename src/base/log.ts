@@ -115,24 +115,26 @@ function withDate(write: (line: string) => void): Sink {
   return (_priority, line) => write(`${now()} ${line}\n`);
 }
 
-/** One write with O_APPEND a line, so that lines of several processes do not mix. Opened anew each second, for logrotate. */
+/**
+ * One write with O_APPEND a line, so that lines of several processes do not mix. Opened anew each second, for logrotate; what is open stays in use where
+ * that fails, as it does to a process that opened a file of root's and has become another user since.
+ */
 function fileWriter(path: string): (line: string) => void {
   const reopenMs = 1_000;
   let fd: number | undefined;
   let openedAt = 0;
+  const reopen = (): void => {
+    const before = fd;
+    fd = openSync(path, "a", 0o600);
+    if (before !== undefined) closeSync(before);
+  };
   return (line) => {
-    quietly(() => {
-      const time = performance.now();
-      if (fd !== undefined && time - openedAt > reopenMs) {
-        closeSync(fd);
-        fd = undefined;
-      }
-      if (fd === undefined) {
-        fd = openSync(path, "a", 0o600);
-        openedAt = time;
-      }
-      writeSync(fd, line);
-    });
+    const time = performance.now();
+    if (fd === undefined || time - openedAt > reopenMs) {
+      openedAt = time;
+      quietly(reopen);
+    }
+    if (fd !== undefined) quietly(() => writeSync(fd!, line));
   };
 }
 

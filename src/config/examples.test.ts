@@ -53,7 +53,7 @@ test("a configuration shaped like Debian's starts as it is; lint says what to mo
   assert.deepEqual(
     findings.map((text) => text.replace(/ works on .*/, " ...")),
     [
-      "imapd.conf:8: option 'newsspool' is unknown and has no effect; it is no option",
+      "imapd.conf:8: option 'newsspool' is unknown and has no effect; Cyrus 3.6 has no such option",
       "debian-cyrus.conf:4: delprune: '/usr/sbin/cyrus expire -E 3' ...",
       "debian-cyrus.conf:5: tlsprune: '/usr/sbin/cyrus tls_prune' ...",
     ],

@@ -132,7 +132,7 @@ function explain(name: string, services: ReadonlySet<string>): string {
     if (meant !== undefined) return `did you mean ${service}_${meant}?`;
   }
   const near = suggest(name, options.keys());
-  return near === undefined ? "it is no option" : `did you mean ${near}?`;
+  return near === undefined ? "Cyrus 3.6 has no such option" : `did you mean ${near}?`;
 }
 
 function unknown({ name, value, file, line }: Setting, reason: string): Finding {
