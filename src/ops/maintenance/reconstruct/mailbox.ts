@@ -29,9 +29,10 @@ import { quotaRootOf } from "../../../store/quota-row.ts";
 import { crcSuffixOf } from "../../../store/records/sync-crc.ts";
 import type { SavedRows } from "../checkpoint/read.ts";
 import type { Tools } from "../tools.ts";
-import { mayHaveOthersFiles } from "../verb.ts";
 import { Directory } from "./directory.ts";
 import { type FoundMessage, readMessageFile, sizeOfFile } from "./message-file.ts";
+import { hasPendingRow, isElsewhere, isKnown } from "./meanwhile.ts";
+import { Repairs } from "./repairs.ts";
 import type { ColdData, RowInput } from "./rows.ts";
 import { damagedBlocks, rangeOf } from "./salvage.ts";
 
@@ -51,11 +52,7 @@ export interface ReconstructOptions {
 /** Rows as they were at the last checkpoint, when that is needed. */
 export type SavedRowsOf = (box: UniqueId) => SavedRows | undefined;
 
-const ROWS_A_REQUEST = 200;
-const CACHE_OCTETS_A_REQUEST = 2 << 20;
 const GUID_OCTETS = 20;
-/** Requests that call for files to be written; after so many these are waited for, since a store without threads writes none meanwhile. */
-const REQUESTS_TO_SETTLE = 20;
 
 export class MailboxCheck {
   private readonly tools: Tools;
@@ -69,12 +66,8 @@ export class MailboxCheck {
   private header: MailboxHeader;
   /** Uids whose rows may have been lost: files there keep their uid. */
   private lost: UidRange[] = [];
-  private waiting: { row: RowInput; cache: Uint8Array | undefined }[] = [];
-  private waitingOctets = 0;
-  private missing: number[] = [];
+  private readonly repairs: Repairs;
   private readonly seen = new Set<number>();
-  private changed = false;
-  private unsettled = 0;
   private saved: SavedRows | undefined;
 
   /** @param say gets what follows the mailbox's name in a line: `uid 3 not found` */
@@ -90,6 +83,7 @@ export class MailboxCheck {
     this.options = options;
     this.savedRows = savedRows;
     this.say = say;
+    this.repairs = new Repairs(tools, box, options.dryRun);
     this.directory = new Directory(tools.mail, box);
     this.db = tools.reader.dbOfMbox(box.mbox);
     this.header = readHeader(this.db, box.mbox)!;
@@ -108,19 +102,13 @@ export class MailboxCheck {
       cache.close();
     }
     await this.checkFiles();
-    await this.flush();
-    await this.flushMissing();
-    if (this.changed && this.lost.length > 0 && !this.options.dryRun) {
+    await this.repairs.flushRows();
+    await this.repairs.flushMissing();
+    if (this.lost.length > 0 && !this.options.dryRun) {
       await this.tools.writer.ask("maintenance.remove-stale-guids", { box: this.box.uniqueId });
     }
     await this.recount();
     await this.checkHeaderFile();
-  }
-
-  /** Where its messages were when the check began. */
-  private get place(): string {
-    const { name, partition } = this.box;
-    return `${partition} ${name}`;
   }
 
   /** False: a dry run that can see no further. */
@@ -134,7 +122,6 @@ export class MailboxCheck {
     }
     if (this.options.dryRun) return false;
     await this.tools.writer.ask("maintenance.salvage-blocks", { box: this.box.uniqueId, blocks });
-    this.changed = true;
     return true;
   }
 
@@ -177,8 +164,7 @@ export class MailboxCheck {
       if (hot && cold) await this.checkMessage(hot, cold, cache);
       else if (cold) this.restoreHot(cold);
       else if (hot) await this.restoreCold(hot);
-      if (this.waiting.length >= ROWS_A_REQUEST || this.waitingOctets >= CACHE_OCTETS_A_REQUEST) await this.flush();
-      if (this.missing.length >= ROWS_A_REQUEST) await this.flushMissing();
+      await this.repairs.flushFull();
     }
   }
 
@@ -207,7 +193,7 @@ export class MailboxCheck {
     const path = this.directory.path(uid, cold.blobPlace);
     const size = sizeOfFile(path);
     if (size === undefined) {
-      if (this.isElsewhere(uid) || sizeOfFile(path) !== undefined) return;
+      if (isElsewhere(this.db, this.box, uid) || sizeOfFile(path) !== undefined) return;
       if (!(await this.isInOtherPlace(cold))) await this.messageMissing(cold);
       return;
     }
@@ -215,7 +201,7 @@ export class MailboxCheck {
     if (isOtherSize || this.options.rehash) {
       // A file that was moved aside and written anew in this moment belongs to a row that is pending.
       const found = readMessageFile(path);
-      if (this.isElsewhere(uid)) return;
+      if (isElsewhere(this.db, this.box, uid)) return;
       if (found?.args.guid !== hex(cold.guid)) {
         await this.messageDiffers(cold, found);
         return;
@@ -232,7 +218,7 @@ export class MailboxCheck {
       const path = this.directory.path(uid, place);
       if (sizeOfFile(path) !== cold.sizeOctets || readMessageFile(path)?.args.guid !== hex(cold.guid)) continue;
       // cyr_expire may be archiving it in this moment.
-      if (this.isElsewhere(uid)) return true;
+      if (isElsewhere(this.db, this.box, uid)) return true;
       this.say(`uid ${uid} found in the ${place === BlobPlace.archive ? "archive" : "spool"}`);
       if (this.options.dryRun) return true;
       const args = { box: this.box.uniqueId, uid, guid: hex(cold.guid), place };
@@ -242,27 +228,10 @@ export class MailboxCheck {
     return false;
   }
 
-  /** Whether the octets are in the database still or the mailbox is moving, or the row is not what was read. */
-  private isElsewhere(uid: number): boolean {
-    const { db } = this;
-    const { mbox, uniqueId, name, partition } = this.box;
-    if (db.get("SELECT 1 FROM pending WHERE mbox=? AND uid IN (0, ?)", mbox, uid)) return true;
-    const entry = readEntryByUniqueId(db, uniqueId);
-    return entry?.name !== name || entry.partition !== partition || this.isExpunged(uid);
-  }
-
-  private isExpunged(uid: number): boolean {
-    const row = this.db.get("SELECT rows FROM hot WHERE id=?", blockId(this.box.mbox, uid, HOT_SPAN));
-    if (!row) return true;
-    const block = HotBlock.decode(row[0] as Uint8Array);
-    const index = block.find(uid);
-    return index < 0 || (block.flags(index) & Flag.expunged) !== 0;
-  }
-
   private async messageMissing(cold: ColdRow): Promise<void> {
     if (await this.relink(cold)) return;
     this.say(`uid ${cold.uid} not found`);
-    this.missing.push(cold.uid);
+    this.repairs.addMissing(cold.uid);
   }
 
   private async messageDiffers(cold: ColdRow, found: FoundMessage | undefined): Promise<void> {
@@ -271,14 +240,11 @@ export class MailboxCheck {
     this.say(`uid ${uid} guid mismatch`);
     const { dryRun, onMismatch } = this.options;
     if (dryRun || onMismatch === "report") return;
-    const box = this.box.uniqueId;
-    this.changed = true;
     if (onMismatch === "remove" || !found) {
-      await this.tools.writer.ask("maintenance.expunge-missing", { box, uids: [uid], unlink: true, place: this.place });
+      await this.repairs.expunge([uid], true);
       return;
     }
-    const args = { box, uid, message: found.args, replace: true, place: cold.blobPlace };
-    const added = await this.tools.writer.ask("maintenance.adopt-file", args, [found.cache]);
+    const added = await this.repairs.adopt(uid, found, true, cold.blobPlace);
     if (added !== null) this.say(`uid ${uid} renumbered to ${added}`);
   }
 
@@ -319,7 +285,7 @@ export class MailboxCheck {
     }
     if (record !== undefined) return;
     const { uid } = cold;
-    if (this.isElsewhere(uid)) return;
+    if (isElsewhere(this.db, this.box, uid)) return;
     const found = readMessageFile(this.directory.path(uid, cold.blobPlace));
     if (!found || found.args.guid !== hex(cold.guid)) {
       if (found) await this.messageDiffers(cold, found);
@@ -334,9 +300,7 @@ export class MailboxCheck {
     const { uid } = cold;
     const saved = this.savedFor(uid, hex(cold.guid));
     let flags = saved?.hot?.flags ?? 0;
-    const isThere =
-      this.directory.uids.has(uid) ||
-      this.db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", this.box.mbox, uid) !== undefined;
+    const isThere = this.directory.uids.has(uid) || hasPendingRow(this.db, this.box.mbox, uid);
     if (isThere) this.say(`uid ${uid} flags ${saved?.hot ? "restored from the last checkpoint" : "lost"}`);
     else {
       if (!(flags & Flag.expunged)) this.say(`uid ${uid} not found`);
@@ -358,9 +322,9 @@ export class MailboxCheck {
     }
     const found = readMessageFile(path);
     if (!found) {
-      if (this.isElsewhere(uid)) return;
+      if (isElsewhere(this.db, this.box, uid)) return;
       this.say(`uid ${uid} not found`);
-      this.missing.push(uid);
+      this.repairs.addMissing(uid);
       return;
     }
     this.say(`uid ${uid} record made from its message`);
@@ -378,26 +342,15 @@ export class MailboxCheck {
     if (this.options.noStat) return;
     const odd = [...this.directory.uids].filter((uid) => !this.seen.has(uid)).sort((a, b) => a - b);
     for (const uid of odd) {
-      if (this.isKnown(uid)) continue;
+      if (isKnown(this.db, this.box, uid)) continue;
       const path = this.directory.pathOf(uid);
       const wasLost = this.lost.some(({ first, last }) => uid >= first && uid <= last);
       if (wasLost) this.restoreLost(uid, path);
       else await this.oddFile(uid, path);
-      if (this.waiting.length >= ROWS_A_REQUEST || this.waitingOctets >= CACHE_OCTETS_A_REQUEST) await this.flush();
+      await this.repairs.flushFull();
     }
-    await this.flush();
+    await this.repairs.flushRows();
     if (this.saved) this.tombstonesOf(this.saved);
-  }
-
-  /** A row came meanwhile, or the file is about to be removed. */
-  private isKnown(uid: number): boolean {
-    if (mayHaveOthersFiles(this.db, this.box)) return true;
-    const { db } = this;
-    const { mbox, uniqueId } = this.box;
-    const row = db.get("SELECT rows FROM hot WHERE id=?", blockId(mbox, uid, HOT_SPAN));
-    if (row && HotBlock.decode(row[0] as Uint8Array).find(uid) >= 0) return true;
-    if (db.get("SELECT 1 FROM pending WHERE mbox=? AND uid=?", mbox, uid)) return true;
-    return db.get("SELECT 1 FROM doomed WHERE uniqueid=? AND (uid=? OR uid=0)", uniqueId, uid) !== undefined;
   }
 
   /** Both halves of its row are lost: it comes back under its uid. */
@@ -453,7 +406,7 @@ export class MailboxCheck {
     }
     if (oddFiles === "delete") {
       this.say(`uid ${uid} found - removing`);
-      if (!dryRun && !this.isKnown(uid)) unlinkSync(path);
+      if (!dryRun && !isKnown(this.db, this.box, uid)) unlinkSync(path);
       return;
     }
     if (!found) {
@@ -464,13 +417,8 @@ export class MailboxCheck {
       this.say(`uid ${uid} found - would be added`);
       return;
     }
-    const place = this.directory.placeOf(uid);
-    const args = { box: this.box.uniqueId, uid, message: found.args, replace: false, place };
-    const added = await this.tools.writer.ask("maintenance.adopt-file", args, [found.cache]);
-    this.unsettled += 1;
-    await this.settleNow(REQUESTS_TO_SETTLE * ROWS_A_REQUEST);
+    const added = await this.repairs.adopt(uid, found, false, this.directory.placeOf(uid));
     if (added === null) return;
-    this.changed = true;
     this.say(added === uid ? `uid ${uid} found - adding` : `uid ${uid} found - adding as uid ${added}`);
   }
 
@@ -478,39 +426,7 @@ export class MailboxCheck {
     const { uid } = row.cold;
     // A row of a checkpoint may be older than its message's archiving.
     const place = this.directory.uids.has(uid) ? this.directory.placeOf(uid) : row.cold.blobPlace;
-    this.waiting.push({ row: { ...row, cold: { ...row.cold, blobPlace: place } }, cache });
-    this.waitingOctets += cache?.length ?? 0;
-  }
-
-  private async flush(): Promise<void> {
-    const { waiting } = this;
-    this.waiting = [];
-    this.waitingOctets = 0;
-    if (waiting.length === 0 || this.options.dryRun) return;
-    const rows = waiting.map(({ row }) => row);
-    const caches = waiting.flatMap(({ cache }) => (cache ? [cache] : []));
-    this.changed = true;
-    await this.tools.writer.ask("maintenance.put-rows", { box: this.box.uniqueId, rows }, caches);
-    this.unsettled += caches.length > 0 ? 1 : 0;
-    await this.settleNow(REQUESTS_TO_SETTLE);
-  }
-
-  private async settleNow(limit: number): Promise<void> {
-    if (this.unsettled < limit) return;
-    this.unsettled = 0;
-    await this.tools.mail.settle();
-  }
-
-  private async flushMissing(): Promise<void> {
-    const uids = this.missing.splice(0);
-    if (uids.length === 0 || this.options.dryRun) return;
-    this.changed = true;
-    await this.tools.writer.ask("maintenance.expunge-missing", {
-      box: this.box.uniqueId,
-      uids,
-      unlink: false,
-      place: this.place,
-    });
+    this.repairs.put({ ...row, cold: { ...row.cold, blobPlace: place } }, cache);
   }
 
   private async recount(): Promise<void> {
