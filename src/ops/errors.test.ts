@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isMailErrorCode, MailError, mailErrorCodes, refusalText, refuse } from "./errors.ts";
+import { fileFailure, isMailErrorCode, MailError, mailErrorCodes, refusalText, refuse } from "./errors.ts";
 
 test("every code is known, once, and has a text without line breaks", () => {
   assert.equal(new Set(mailErrorCodes).size, mailErrorCodes.length);
@@ -23,4 +23,9 @@ test("the letter that is no right is named, and only a printable one", () => {
   assert.equal(refusalText("badRights", "\r"), "Invalid rights");
   assert.equal(refusalText("badRights", "zz"), "Invalid rights");
   assert.equal(refusalText("overQuota", "STORAGE\r\n"), "Over quota");
+});
+
+test("a file's error is a full disk or another", () => {
+  const failure = (code: string): string => fileFailure(Object.assign(new Error(code), { code }));
+  assert.deepEqual(["ENOSPC", "EDQUOT", "EACCES"].map(failure), ["diskFull", "diskFull", "ioError"]);
 });

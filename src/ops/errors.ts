@@ -146,3 +146,9 @@ export function refusalText(code: MailErrorCode, detail?: string): string {
   }
   return texts[code];
 }
+
+/** The refusal for an error of a file that a protocol writes itself, a staged message. */
+export function fileFailure(error: unknown): "diskFull" | "ioError" {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT" ? "diskFull" : "ioError";
+}

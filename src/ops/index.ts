@@ -1,5 +1,5 @@
 export { Access, type Caller, Right, type Rights } from "./acl/index.ts";
-export { MailError, type MailErrorCode, refusalText, refuse } from "./errors.ts";
+export { fileFailure, MailError, type MailErrorCode, refusalText, refuse } from "./errors.ts";
 export {
   CallerMail,
   layoutOf,

@@ -1,6 +1,6 @@
 /** Input that no client should send, to real processes: every session gets the right error or a clean end, and others notice nothing. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Random } from "../simulation/random.ts";
@@ -168,6 +168,29 @@ test("an APPEND without end is taken to disk, and gone with its connection", asy
   assert.ok(grown < 100 * mib, `the worker's memory grew by ${Math.round(grown / mib)} MiB`);
   const client = await server.login("alice");
   assert.match(await client.command("STATUS INBOX (MESSAGES)"), /MESSAGES 0\)/);
+  client.end();
+  await bystander.isWell();
+});
+
+test("an APPEND that cannot be written to disk is refused when all of it has come, and the session goes on", async () => {
+  const stage = join(server.dir, "spool/stage.");
+  rmSync(stage, { recursive: true, force: true });
+  writeFileSync(stage, "a file, where the directory should be");
+  const client = await server.login("alice");
+  const line = Buffer.from(`${"x".repeat(78)}\r\n`);
+  const message = Buffer.concat([
+    Buffer.from("Subject: large\r\n\r\n"),
+    ...Array.from({ length: (3 * mib) / line.length }, () => line),
+  ]);
+  const append = async (tag: string): Promise<string> => {
+    client.send(`${tag} APPEND INBOX {${message.length}+}\r\n`);
+    client.send(message);
+    client.send("\r\n");
+    return client.until(new RegExp(`^${tag} [^\\n]*\\n`, "m"));
+  };
+  assert.match(await append("a1"), /^a1 NO System I\/O error\n$/);
+  rmSync(stage);
+  assert.match(await append("a2"), /^a2 OK \[APPENDUID \d+ \d+\] Completed\n$/);
   client.end();
   await bystander.isWell();
 });

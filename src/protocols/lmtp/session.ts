@@ -11,7 +11,7 @@ import {
   type ParameterFault,
 } from "../../formats/lmtp/index.ts";
 import type { UserId } from "../../formats/ids.ts";
-import { type CallerMail, refusalText } from "../../ops/index.ts";
+import { type CallerMail, fileFailure, refusalText } from "../../ops/index.ts";
 import {
   type AcceptedRecipient,
   type Arrival,
@@ -412,7 +412,7 @@ export class LmtpSession implements Session {
   /** The file cannot be written: the rest is read and thrown away, for the reply comes after the final dot. */
   async #temporaryFailure(incoming: Incoming, error: unknown): Promise<void> {
     this.#logFailure(error);
-    await incoming.message.fail(isFull(error) ? "diskFull" : "ioError");
+    await incoming.message.fail(fileFailure(error));
   }
 
   async #finish(incoming: Incoming, wait: Promise<void> | undefined): Promise<void> {
@@ -446,7 +446,7 @@ export class LmtpSession implements Session {
       outcomes = await this.service.delivery.deliver(mail, recipients, message);
     } catch (error) {
       this.#logFailure(error);
-      const code = isFull(error) ? "diskFull" : "ioError";
+      const code = fileFailure(error);
       outcomes = recipients.map(() => ({ kind: "refused", code }));
     }
     const success = `250 2.1.5 Success SESSIONID=<${this.#sessionId}>\r\n`;
@@ -524,9 +524,4 @@ export class LmtpSession implements Session {
     // Whatever the client has sent ahead ends the connection there.
     connection.startTls(Buffer.from("220 Begin TLS negotiation now\r\n"), this.#input.bufferedOctets);
   }
-}
-
-function isFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT";
 }

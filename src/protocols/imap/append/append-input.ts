@@ -9,12 +9,13 @@ import {
   type ScanOptions,
 } from "../../../formats/mime/index.ts";
 import type { AppendOptions } from "../../../formats/imap/index.ts";
-import { type AppendArgs, type MailErrorCode, messageArgs } from "../../../ops/index.ts";
+import { type AppendArgs, fileFailure, type MailErrorCode, messageArgs } from "../../../ops/index.ts";
 import { stageDirectory, stagePath } from "../../../store/index.ts";
 import type { FoundMailbox } from "../mailbox/find.ts";
 import { MAX_APPEND_MEMORY_OCTETS, MAX_MEMORY_MESSAGE_OCTETS } from "../limits.ts";
 import { flagArgs } from "../flags.ts";
 import { createFile, syncDirectory } from "../../../base/files.ts";
+import type { Log } from "../../../base/log.ts";
 import { inTurns } from "../../../base/turns.ts";
 
 /** Octets handed to the file at a time. */
@@ -31,6 +32,7 @@ export interface AppendRules {
   readonly partitionRoot: string;
   readonly scan: ScanOptions;
   readonly check: CheckOptions;
+  readonly log: Log;
 }
 
 /** One APPEND command under way. */
@@ -60,18 +62,24 @@ export class AppendInput {
     this.#current = new IncomingLiteral(sizeOctets, options, this.#rules, inMemory ? undefined : this.#stageName());
   }
 
+  /** What comes after a file could not be written is thrown away: the client sends it anyway. */
   push(octets: Buffer): Promise<void> | void {
-    return this.#current?.push(octets);
+    const current = this.#current;
+    return current?.push(octets)?.catch((error: unknown) => this.#fail(current, error));
   }
 
   async literalEnd(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
     if (current === undefined) return;
-    const { args, attachments, fault } = await current.finish();
-    this.fault ??= fault;
-    this.messages.push(args);
-    this.octets.push(...attachments);
+    try {
+      const { args, attachments, fault } = await current.finish();
+      this.fault ??= fault;
+      this.messages.push(args);
+      this.octets.push(...attachments);
+    } catch (error) {
+      await this.#fail(current, error);
+    }
   }
 
   /** The writer has the messages: their staged files are its own. */
@@ -85,6 +93,22 @@ export class AppendInput {
     this.#current = undefined;
     for (const name of this.#staged.splice(0))
       await unlink(stagePath(this.#rules.partitionRoot, name)).catch(ignoreMissing);
+  }
+
+  /** The command is refused at its end; what was written of its messages goes now, for the disk may be full. */
+  async #fail(current: IncomingLiteral, error: unknown): Promise<void> {
+    this.fault ??= fileFailure(error);
+    this.#logError(error);
+    try {
+      await current.close();
+      await this.abandon();
+    } catch (alsoThis) {
+      this.#logError(alsoThis);
+    }
+  }
+
+  #logError(error: unknown): void {
+    this.#rules.log.err(`IOERROR: APPEND: ${String(error)}`, { mailbox: this.target.entry.name });
   }
 
   #stageName(): string {

@@ -87,6 +87,7 @@ function begin(session: ImapSession, args: Arguments, sizeOctets: number): strin
         partitionRoot: mail.mail.partitionRoot(found.entry.partition),
         scan: { maxheaderlines: config.maxheaderlines },
         check: { reject8bit: config.reject8bit },
+        log: service.context.log,
       });
     } else args.streamed();
     const input = session.append;
