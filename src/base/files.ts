@@ -12,6 +12,13 @@ export function unlinkIfThere(path: string): void {
   }
 }
 
+const diskErrors: ReadonlySet<string | undefined> = new Set(["EIO", "ESTALE", "EUCLEAN", "EISDIR"]);
+
+/** Whether reading failed for what is on the disk, and not for a mistake of ours (a descriptor that is closed, say). */
+export function isDiskError(error: unknown): boolean {
+  return diskErrors.has((error as NodeJS.ErrnoException).code);
+}
+
 /** Whether two paths, which both exist, lead to one file or directory: a hard link, a symbolic link, a mount. */
 export function isSameFile(one: string, other: string): boolean {
   const [a, b] = [statSync(one), statSync(other)];

@@ -1,6 +1,6 @@
 /** Files that are missing or wrong under a running server: caches are made again, a lost message is said to be one, the rest goes on. */
 import assert from "node:assert/strict";
-import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ImapServer, startImapServer } from "../support/imap-server.ts";
@@ -46,10 +46,25 @@ test("a cache that is wrong, cut, or gone is made again without a word", async (
   writeFileSync(cache, Buffer.alloc(10_000, 7));
   assert.equal(plain(await client.command(question)), plain(right));
   assert.match(await client.command("SEARCH SUBJECT 2"), /^\* SEARCH 2\n/);
-  rmSync(cache);
+  for (const spoil of [cannotBeOpened, cannotBeRead]) {
+    spoil(cache);
+    assert.equal(plain(await client.command(question)), plain(right));
+  }
+  rmSync(cache, { recursive: true });
   assert.equal(plain(await client.command(question)), plain(right));
   assert.deepEqual(errors, []);
 });
+
+/** For root too, to whom permissions mean nothing. */
+function cannotBeOpened(path: string): void {
+  rmSync(path);
+  symlinkSync(path, path);
+}
+
+function cannotBeRead(path: string): void {
+  rmSync(path);
+  mkdirSync(path);
+}
 
 function plain(text: string): string {
   return text.replace(/\(\d\.\d+ sec\)/, "");
@@ -70,5 +85,18 @@ test("a message file that is gone or cut short is told of, the others are sent",
   assert.equal(errors.length, 2);
   assert.match(await client.command("FETCH 1:* (FLAGS RFC822.SIZE)"), /\* 3 FETCH/);
   assert.match(await client.command("SEARCH BODY body"), /\* SEARCH 1\n/);
+  assert.match(await client.command("NOOP"), /OK/);
+});
+
+test("a message file that cannot be opened or read is told of, and ends no session", async () => {
+  const first = file(/\/1\.$/);
+  for (const spoil of [cannotBeOpened, cannotBeRead]) {
+    spoil(first);
+    const answer = await client.command("FETCH 1 (UID BODY.PEEK[])");
+    assert.match(answer, /TAG NO System I\/O error/);
+    assert.match(errors.splice(0).join(), /IOERROR: .*(ELOOP|EISDIR)/);
+    assert.match(await client.command("FETCH 1 (FLAGS RFC822.SIZE)"), /\* 1 FETCH.*TAG OK/s);
+    assert.match(await client.command("SEARCH BODY body"), /^\* SEARCH\nTAG OK/);
+  }
   assert.match(await client.command("NOOP"), /OK/);
 });

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { fstatSync, read as readLater, readSync } from "node:fs";
+import { isDiskError } from "../../base/files.ts";
 import { closeDescriptor, openIfThere, readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import type { PendingContent, PendingMove } from "../reader/snapshot.ts";
@@ -33,7 +34,7 @@ export interface MessageLocation {
   readonly blobPlace?: number;
 }
 
-/** The octets of a message that has a row are nowhere: disk damage. */
+/** The octets of a message that has a row are nowhere, or cannot be read: disk damage, or wrong permissions. */
 export class MessageMissing extends Error {}
 
 /** An open message: a descriptor, or the octets themselves. Must be closed. */
@@ -76,6 +77,8 @@ export class MessageReader {
   private readonly store: StoreView;
   private readonly roots: Roots;
   private readonly hashing: LegacyHashing;
+  /** Why a file that is there could not be opened, of the message that is looked for. */
+  private trouble: unknown;
   private last: Usual = { uniqueId: undefined, partition: "", blobPlace: BlobPlace.spool, directory: "" };
 
   /** @param hashing of directories by name */
@@ -89,14 +92,26 @@ export class MessageReader {
   open(message: MessageLocation): OpenMessage {
     // Identities are never given twice: what lies there is the message. A directory by name may be another mailbox's by now.
     const path = messagePath(this.usualDirectory(message), message.uid);
-    const fd = openIfThere(path);
+    this.trouble = undefined;
+    const fd = this.openFile(path);
     if (fd !== undefined) return { fd, octets: undefined, mayGrow: message };
     // The file may be written, or moved, and its pending row removed, between our two looks: look again.
     for (let round = 0; round < ROUNDS; round++) {
       const opened = this.find(message);
       if (opened) return { ...opened, mayGrow: message };
     }
-    throw new MessageMissing(`${path} (uid ${message.uid} of ${message.uniqueId}) is missing`);
+    const why = this.trouble === undefined ? "is missing" : `cannot be opened: ${String(this.trouble)}`;
+    throw new MessageMissing(`${path} (uid ${message.uid} of ${message.uniqueId}) ${why}`);
+  }
+
+  /** A file that cannot be opened is passed over: the octets may be elsewhere. */
+  private openFile(path: string): number | undefined {
+    try {
+      return openIfThere(path);
+    } catch (error) {
+      this.trouble = error;
+      return undefined;
+    }
   }
 
   close(opened: OpenMessage): void {
@@ -106,6 +121,7 @@ export class MessageReader {
   /**
    * Reads from `position` into `target`, or `length` octets of it from `start` on, what can be had without waiting for the disk. Returns the octets read,
    * or undefined when it would have to wait.
+   * @throws MessageMissing when the disk fails
    */
   readNow(
     opened: OpenMessage,
@@ -115,18 +131,26 @@ export class MessageReader {
     length = target.length - start,
   ): number | undefined {
     if (opened.octets) return copyPart(opened.octets, target.subarray(start, start + length), position);
-    const read = readCached(opened.fd!, target, position, start, length);
+    const read = this.readFile(opened.fd!, target, position, start, length);
     return read === 0 && this.lookAgain(opened, position)
       ? this.readNow(opened, target, position, start, length)
       : read;
   }
 
-  /** The same through the thread pool, waiting as long as it takes. */
+  private readFile(fd: number, target: Buffer, position: number, start: number, length: number): number | undefined {
+    try {
+      return readCached(fd, target, position, start, length);
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+
+  /** The same through the thread pool, waiting as long as it takes. @throws MessageMissing when the disk fails */
   readLater(opened: OpenMessage, target: Buffer, position: number): Promise<number> {
     if (opened.octets) return Promise.resolve(copyPart(opened.octets, target, position));
     return new Promise((resolve, reject) => {
       readLater(opened.fd!, target, 0, target.length, position, (error, read) => {
-        if (error) reject(error);
+        if (error) reject(unreadable(error));
         else if (read > 0 || !this.lookAgain(opened, position)) resolve(read);
         else resolve(this.readLater(opened, target, position));
       });
@@ -171,12 +195,12 @@ export class MessageReader {
     const { place, pending, moves } = known;
     if (pending && "octets" in pending) return { fd: undefined, octets: pending.octets };
     if (moves.length > 0) return this.findMoving(message, known);
-    const fd = openIfThere(this.path(place, message));
+    const fd = this.openFile(this.path(place, message));
     if (fd !== undefined) return this.confirm(message, place, { fd, octets: undefined });
     if (pending) return this.openPending(message, pending);
     // Archived while the partition had no archive, or the other way round.
     for (const kind of [BlobPlace.spool, BlobPlace.archive]) {
-      const found = openIfThere(this.path(withBlobPlace(place, kind), message));
+      const found = this.openFile(this.path(withBlobPlace(place, kind), message));
       if (found !== undefined) return this.confirm(message, place, { fd: found, octets: undefined });
     }
     return undefined;
@@ -242,7 +266,7 @@ export class MessageReader {
     const bare = withBlobPlace(place, BlobPlace.spool);
     for (const one of new Set([bare, ...own])) {
       for (const kind of [BlobPlace.spool, BlobPlace.archive]) {
-        const fd = openIfThere(this.path(withBlobPlace(one, kind), { uniqueId, uid }));
+        const fd = this.openFile(this.path(withBlobPlace(one, kind), { uniqueId, uid }));
         if (fd === undefined) continue;
         if (hasOctets(fd, guid, sizeOctets)) return { fd, octets: undefined };
         closeDescriptor(fd);
@@ -257,11 +281,11 @@ export class MessageReader {
     for (let hop = 0; hop < MAX_HOPS; hop++) {
       if ("octets" in content) return { fd: undefined, octets: content.octets };
       if ("staged" in content) {
-        const fd = openIfThere(stagePath(this.root(content.root ?? message.partition), content.staged));
+        const fd = this.openFile(stagePath(this.root(content.root ?? message.partition), content.staged));
         return fd === undefined ? undefined : { fd, octets: undefined };
       }
       const { link } = content;
-      const fd = openIfThere(this.path(link.partition, link));
+      const fd = this.openFile(this.path(link.partition, link));
       if (fd !== undefined) return this.confirmLink(message, link.partition, { fd, octets: undefined });
       const next = this.sourceOf({ ...content, of });
       if (!next) return undefined;
@@ -306,6 +330,12 @@ export class MessageReader {
 
 const isNamedLink = (content: PendingContent | undefined): boolean =>
   content !== undefined && "link" in content && directoryOf(content.link.partition) !== undefined;
+
+function unreadable(error: unknown): unknown {
+  return isDiskError(error)
+    ? new MessageMissing(`a message cannot be read: ${String(error)}`, { cause: error })
+    : error;
+}
 
 function hasOctets(fd: number, guid: Buffer, sizeOctets: number): boolean {
   if (fstatSync(fd).size !== sizeOctets) return false;

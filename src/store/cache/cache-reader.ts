@@ -4,6 +4,7 @@
  */
 import { read as readLater } from "node:fs";
 import { crc32 } from "node:zlib";
+import { isDiskError } from "../../base/files.ts";
 import { closeDescriptor, openIfThere, readCached } from "../../base/native/index.ts";
 import type { UniqueId } from "../../formats/ids.ts";
 import { hasSoundHead } from "../../formats/mime/index.ts";
@@ -99,7 +100,7 @@ export class CacheReader {
   private load(generation: number, offset: number, least: number): Promise<void> | undefined {
     if (generation !== this.generation) {
       this.close();
-      this.fd = openIfThere(cachePath(this.directory, generation));
+      this.fd = this.open(cachePath(this.directory, generation));
       this.generation = generation;
       this.checked = this.memory?.checked(this.uniqueId, generation);
     }
@@ -121,9 +122,23 @@ export class CacheReader {
     return this.loading;
   }
 
-  /** As readCached: undefined when the octets are not in the page cache. */
+  /** What cannot be opened or read is as good as missing: the message itself has all that a record says. */
+  private open(path: string): number | undefined {
+    try {
+      return openIfThere(path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** As readCached: undefined when the octets are not in the page cache. 0 also when the disk fails. */
   private readNow(fd: number, target: Buffer, offset: number, length: number): number | undefined {
-    return readCached(fd, target, offset, 0, length);
+    try {
+      return readCached(fd, target, offset, 0, length);
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return 0;
+    }
   }
 
   private target(length: number): Buffer {
