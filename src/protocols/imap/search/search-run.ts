@@ -141,8 +141,10 @@ export class SearchRun {
       this.#base = 0;
       return await this.#evaluateAll(this.#test, octets);
     } catch (error) {
-      if (error instanceof MessageMissing) return false;
-      throw error;
+      if (!(error instanceof MessageMissing)) throw error;
+      const { service, sessionId } = this.#session;
+      if (!this.#cursor.isExpunged) service.context.log.err(`IOERROR: ${error.message}`, { sessionid: sessionId });
+      return false;
     } finally {
       octets.close();
     }
