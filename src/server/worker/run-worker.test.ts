@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { closeDescriptor, localAddress, openListener, socketPair } from "../../base/native/index.ts";
@@ -13,7 +13,11 @@ const program = join(import.meta.dirname, "fixtures", "echo-worker.ts");
 const directory = mkdtempSync(join(tmpdir(), "worker-"));
 after(() => rmSync(directory, { recursive: true, force: true }));
 const conf = join(directory, "imapd.conf");
-writeFileSync(conf, `configdirectory: ${directory}\nservername: mail.example.org\n`);
+// A machine may have a user "cyrus", who must not read what is this one's.
+writeFileSync(
+  conf,
+  `configdirectory: ${directory}\nservername: mail.example.org\ncyrus_user: ${userInfo().username}\n`,
+);
 
 interface Running {
   readonly child: ChildProcess;
