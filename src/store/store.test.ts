@@ -309,6 +309,19 @@ test("with its threads: files appear, pending empties, a second writer is refuse
   assert.throws(() => store.open(false), /open for writing in process/);
 });
 
+test("who gives up ends the threads; what they have not done is the next start's", async (t) => {
+  const store = new Fixture(t, true);
+  await store.ask("create", { box: "user.fred" });
+  await store.ask("append", { box: "user.fred", text: "one" });
+  await Promise.all([store.writer.abandon(), store.writer.abandon()]);
+  await store.ask("append", { box: "user.fred", text: "two" });
+  await store.writer.close();
+  store.writer = store.open(false);
+  assert.ok(store.writer.recovery.pending >= 1);
+  assert.equal(store.writer.recovery.lost, 0);
+  assert.deepEqual(await Promise.all([1, 2].map((uid) => store.text("user.fred", uid))), ["one", "two"]);
+});
+
 test("settle waits for what was asked before it, while more and more is asked", async (t) => {
   const store = new Fixture(t, true);
   await store.ask("create", { box: "user.fred" });

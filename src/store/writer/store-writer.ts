@@ -65,6 +65,7 @@ export class StoreWriter {
   private readonly inlineDb: Database | undefined;
   private fileThread: FileThreadDoor | undefined;
   private checkpointThread: Worker | undefined;
+  private threadsEnd: Promise<boolean> | undefined;
   private readonly sweepTimer: NodeJS.Timeout;
   private readonly remains = new RemainsVerb();
   private removingRemains = false;
@@ -95,7 +96,7 @@ export class StoreWriter {
         options.published(changes);
         if (changes.list) this.removeRemains();
       },
-      fatal: options.fatal,
+      fatal: (error) => this.fail(error),
     };
     const verbs = new Map<string, VerbFunction>([...options.verbs, ...ownVerbs, [REMOVE_REMAINS, this.remains.run]]);
     this.engine = new GroupEngine(tx, verbs, hooks, options.log);
@@ -173,9 +174,8 @@ export class StoreWriter {
       this.inline.close();
       this.inlineDb!.close();
     } else {
-      await this.settleForTheEnd();
-      const threads = [this.fileThread!.end(), this.endCheckpoints(this.checkpointThread!)];
-      areThreadsOver = (await Promise.all(threads)).every((isOver) => isOver);
+      if (!this.threadsEnd) await this.settleForTheEnd();
+      areThreadsOver = await this.endThreads();
     }
     this.ended = true;
     this.engine.stop();
@@ -199,6 +199,27 @@ export class StoreWriter {
     } catch (error) {
       this.options.log.err("message files are left to the next start", { error: String(error) });
     }
+  }
+
+  /**
+   * For a process that exits with the store open, as after an error: what is not done is recovery's business. A thread that the exit finds in a call of
+   * native code aborts the process (SIGABRT, no exit code), so they end before.
+   */
+  async abandon(): Promise<void> {
+    await this.endThreads();
+  }
+
+  private fail(error: unknown): void {
+    void this.abandon().then(() => this.options.fatal(error));
+  }
+
+  /** False: one goes on. */
+  private endThreads(): Promise<boolean> {
+    if (!this.fileThread || !this.checkpointThread) return Promise.resolve(true);
+    this.threadsEnd ??= Promise.all([this.fileThread.end(), this.endCheckpoints(this.checkpointThread)]).then((ends) =>
+      ends.every((isOver) => isOver),
+    );
+    return this.threadsEnd;
   }
 
   private endCheckpoints(thread: Worker): Promise<boolean> {
@@ -275,13 +296,13 @@ export class StoreWriter {
     this.fileThread = FileThreadDoor.start(fileData, this.options.log, {
       finished: (finished) => this.engine.filesDone(finished),
       failing: () => this.engine.filesFail(),
-      fatal: (error) => this.options.fatal(error),
+      fatal: (error) => this.fail(error),
     });
     const checkpointData: CheckpointThreadData = { databasePath: path, ident };
     this.checkpointThread = new Worker(new URL(import.meta.resolve("./checkpoint-thread.ts")), {
       workerData: checkpointData,
     });
-    this.checkpointThread.on("error", (error) => this.options.fatal(error));
+    this.checkpointThread.on("error", (error) => this.fail(error));
     let resume: (() => void) | undefined;
     this.checkpointThread.on("message", (message: CheckpointOutput) => {
       if (message.kind === "pause") {
@@ -293,7 +314,7 @@ export class StoreWriter {
       } else if (message.kind === "failing") {
         // Its sync was to cover the log, too: whether what the writer syncs next reaches the disk cannot be known.
         this.engine.stop();
-        this.options.fatal(new Error(message.error));
+        this.fail(new Error(message.error));
       }
     });
   }

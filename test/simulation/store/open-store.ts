@@ -108,6 +108,9 @@ export class OpenRealStore implements OpenStore {
   close(): Promise<void> {
     return this.writer.close();
   }
+  abandon(): Promise<void> {
+    return this.writer.abandon();
+  }
 
   private published({ notes }: Changes): void {
     for (const { actionId, outcome, partitions } of notes as readonly ActionNote[]) {

@@ -101,8 +101,8 @@ async function main(options: ChildOptions): Promise<number> {
       if (!(await ask(store, reports, action))) alive = false;
   };
   await Promise.all(Array.from({ length: concurrency }, lane));
-  if (!alive) return storeFailedCode;
   try {
+    if (!alive) return storeFailedCode;
     const ended = store.settle().then(() => store.close());
     // On a disk that stays full it never does: what is acknowledged must be there without.
     await Promise.race([ended, delay(settleMs)]);
@@ -110,6 +110,8 @@ async function main(options: ChildOptions): Promise<number> {
   } catch (error) {
     console.error(`closing: ${String(error)}`);
     return storeFailedCode;
+  } finally {
+    await store.abandon?.();
   }
 }
 

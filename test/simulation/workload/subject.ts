@@ -12,6 +12,8 @@ export interface OpenStore {
   /** Waits until all work behind acknowledged actions is done (message files written and synced). */
   settle(): Promise<void>;
   close(): Promise<void>;
+  /** Before the process exits with the store open; also after `close`. */
+  abandon?(): Promise<void>;
 }
 export interface Subject {
   readonly name: string;
