@@ -30,7 +30,14 @@ export { Claims } from "./ipc/claims.ts";
 export { type ChangeListener, ClaimRefused, type HeldClaim, StoreClient } from "./ipc/client.ts";
 export { WriterServer } from "./ipc/server.ts";
 export { childRange, keyBefore, keyOf, LAST_KEY, type NameKey, nameOf, ownerOf } from "./keys.ts";
-export { type FormerName, identifiersOf, isIntermediate, isTombstone, type ListEntry } from "./list-entry.ts";
+export {
+  type FormerName,
+  identifiersOf,
+  isIntermediate,
+  isReserved,
+  isTombstone,
+  type ListEntry,
+} from "./list-entry.ts";
 export type { MailboxHeader } from "./mailbox-header.ts";
 export type { QuotaRow } from "./quota-row.ts";
 export type { Snapshot } from "./reader/snapshot.ts";

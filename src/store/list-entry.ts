@@ -56,9 +56,11 @@ export function entryFromRow(row: readonly Value[]): ListEntry {
 }
 
 /** A tombstone keeps the name of a mailbox that was deleted or renamed away; for clients there is nothing. */
-export const isTombstone = (entry: ListEntry): boolean => entry.type.includes("d", 1);
+export const isTombstone = (entry: Pick<ListEntry, "type">): boolean => entry.type.includes("d", 1);
 /** An intermediate is a parent that nobody has created: it has children, no messages and no ACL of its own. */
-export const isIntermediate = (entry: ListEntry): boolean => entry.type.includes("i", 1);
+export const isIntermediate = (entry: Pick<ListEntry, "type">): boolean => entry.type.includes("i", 1);
+/** A reserved name is held by work on a tree that is not done: nobody else may have it meanwhile. */
+export const isReserved = (entry: Pick<ListEntry, "type">): boolean => entry.type.includes("z", 1);
 
 export function readEntry(db: Database, name: MboxName): ListEntry | undefined {
   const row = db.get(`SELECT ${COLUMNS} FROM list WHERE name=?`, keyOf(name));

@@ -1,6 +1,6 @@
 /** CREATE: RFC 3501 §6.3.3, with RFC 6154 §3 (USE) and RFC 4466 §2.3 (parameters). */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
-import { hasLegacyDirectory, legacyDirectory, type ListEntry } from "../../store/index.ts";
+import { hasLegacyDirectory, isIntermediate, isReserved, legacyDirectory, type ListEntry } from "../../store/index.ts";
 import { refuse } from "../errors.ts";
 import { isValidNewName } from "../names/index.ts";
 import { requireQuota } from "../quota/index.ts";
@@ -50,8 +50,8 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     if (!isValidNewName(name, rules.names)) refuse("badName");
     const place = placeOf(context, name);
     const existing = tx.entry(name);
-    if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
-    const isTaken = existing !== undefined && !isPlaceholder(existing);
+    if (existing && isReserved(existing)) refuse("mailboxReserved");
+    const isTaken = existing !== undefined && !isIntermediate(existing);
     if (isTaken) refuseTaken(context, existing);
     if (!args.byServer) requirePlace(context, name, place);
     const isAdmin = args.byServer || access.isAdminOf(name);
@@ -69,11 +69,6 @@ export const createMailbox: MailboxVerb<CreateArguments, Created> = {
     return { name, uniqueId: made.uniqueId, uidValidity: made.uidValidity };
   },
 };
-
-/** An intermediate is only a parent's place: it may become a mailbox. */
-function isPlaceholder(entry: ListEntry): boolean {
-  return entry.type.includes("i", 1);
-}
 
 /** @throws MailError overQuota */
 function requireFolders({ tx }: VerbContext, name: MboxName, folders: number): void {
@@ -114,7 +109,7 @@ function make(context: VerbContext, { name, parent, partition, type, uses }: New
     type: type + (hasDirectoryByName(context, name, parent) ? "l" : ""),
     partition: partition ?? (parent?.partition || rules.choosePartition()),
     server: "",
-    acl: former && isPlaceholder(former) && former.acl !== "" ? former.acl : inheritedAcl(context, name, parent),
+    acl: former && isIntermediate(former) && former.acl !== "" ? former.acl : inheritedAcl(context, name, parent),
     uidValidity,
     createdModseq: modseq,
     folderModseq: modseq,

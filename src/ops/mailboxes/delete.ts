@@ -1,6 +1,7 @@
 /** DELETE and LOCALDELETE: RFC 3501 §6.3.4, with Cyrus's delayed deletion and deletion of whole users. */
 import type { MboxName, UserId } from "../../formats/ids.ts";
 import {
+  isIntermediate,
   childRange,
   isTombstone,
   keyOf,
@@ -119,7 +120,7 @@ function dropOldCopies(context: VerbContext, name: MboxName): void {
 function pruneIntermediates(context: VerbContext, name: MboxName): void {
   for (let at = parentName(name); at !== undefined; at = parentName(at)) {
     const entry = context.tx.entry(at);
-    if (!entry?.type.includes("i", 1) || hasChildren(context, at)) return;
+    if (!entry || !isIntermediate(entry) || hasChildren(context, at)) return;
     context.tx.removeEntry(at);
   }
 }

@@ -1,6 +1,6 @@
 /** What LIST, LSUB, XLIST and RLIST ask for and get, without the syntax. */
 import { ListPattern } from "../../formats/imap/index.ts";
-import type { Snapshot } from "../../store/index.ts";
+import { isReserved, isTombstone, type Snapshot } from "../../store/index.ts";
 import type { Rights } from "../acl/index.ts";
 import type { NameGroup, Namespace } from "../names/index.ts";
 
@@ -108,13 +108,11 @@ export function isInboxPart(name: string, group: NameGroup, space: Namespace): b
   return group === "own" && name.startsWith("INBOX") && (name.length === 5 || name[5] === space.settings.separator);
 }
 
-/** A parent that nobody has created: see isIntermediate. */
-export const isUnselectable = ({ type }: Pick<ListedEntry, "type">): boolean => type.includes("i", 1);
-
 /** Mail, or a place for mail. Calendars and the like are not for mail clients, and names held for a rename are not there yet. */
-export function isListed({ type }: Pick<ListedEntry, "type">): boolean {
+export function isListed(entry: Pick<ListedEntry, "type">): boolean {
+  const { type } = entry;
   if (type === "e") return true;
-  return (type[0] === "e" || type[0] === "n") && !type.includes("d", 1) && !type.includes("z", 1);
+  return (type[0] === "e" || type[0] === "n") && !isTombstone(entry) && !isReserved(entry);
 }
 
 /** A name that is shown only because something below it exists. */

@@ -3,14 +3,13 @@
  * that match. Parents come before children in that order, so a mailbox has children when the next visible name is below it; nothing is looked up twice.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, keyBefore, keyOf, LAST_KEY, type Snapshot } from "../../store/index.ts";
+import { childRange, isIntermediate, keyBefore, keyOf, LAST_KEY, type Snapshot } from "../../store/index.ts";
 import { type Access, Right, type Rights } from "../acl/index.ts";
 import { isBelow, type NameGroup, type Namespace } from "../names/index.ts";
 import {
   groupOrder,
   isInboxPart,
   isListed,
-  isUnselectable,
   type ListedEntry,
   type ListItem,
   type ListRequest,
@@ -229,7 +228,7 @@ export class MailboxLister {
       rights,
       hasChildren: this.hasChildren(entry, isBeforeChild, noInferiors),
       noInferiors,
-      noSelect: isUnselectable(entry),
+      noSelect: isIntermediate(entry),
       nonExistent: false,
       subscribed: this.subscriptions.has(entry.name),
       specialUse: entry.specialUse !== "" && this.access.isOwner(entry.name) ? entry.specialUse : "",

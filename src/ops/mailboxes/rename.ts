@@ -3,7 +3,7 @@
  * the own INBOX moves its messages; a whole user is renamed by an administrator, with `allowusermoves`.
  */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, isTombstone, keyOf, type ListEntry } from "../../store/index.ts";
+import { childRange, isIntermediate, isReserved, isTombstone, keyOf, type ListEntry } from "../../store/index.ts";
 import { readEntries } from "../../store/list-entry.ts";
 import { readQuotas } from "../../store/quota-row.ts";
 import { Right } from "../acl/index.ts";
@@ -79,7 +79,7 @@ export function requireSource({ tx, access }: VerbContext, from: MboxName): List
   if (!isAdmin && !(rights & Right.deleteMailbox))
     refuse(rights & Right.lookup ? "permissionDenied" : "mailboxNonexistent");
   if (entry.mbox !== undefined) tx.mailbox(entry.mbox);
-  else if (!entry.type.includes("i", 1)) requireLocal(entry);
+  else if (!isIntermediate(entry)) requireLocal(entry);
   return entry;
 }
 
@@ -99,7 +99,7 @@ export function requireTarget(
   if (isBelow(to, entry.name)) refuse("notSupported");
   const place = placeOf(context, to);
   const existing = tx.entry(to);
-  if (existing?.type.includes("z", 1)) refuse("mailboxReserved");
+  if (existing && isReserved(existing)) refuse("mailboxReserved");
   if (existing) refuseTaken(context, existing);
   requirePlace(context, to, place);
   const isMovedAway = parentName(to) !== parentName(entry.name);
@@ -158,7 +158,7 @@ export function* renameTree(context: VerbContext, from: MboxName, to: MboxName):
 
   const old = tx.entry(from);
   let root = tx.entry(to);
-  if (old && !isPlaceholder(old)) root = moveOne(old);
+  if (old && !isReserved(old)) root = moveOne(old);
   const { from: first, to: end } = childRange(keyOf(from));
   const atOnce = tx.slice(ENTRIES_A_SLICE);
   let intent = 0;
@@ -177,8 +177,8 @@ export function* renameTree(context: VerbContext, from: MboxName, to: MboxName):
     }
     yield;
   }
-  const placeholder = tx.entry(from);
-  if (placeholder && isPlaceholder(placeholder)) bury(context, placeholder, tx.nextFolderModseq(from));
+  const held = tx.entry(from);
+  if (held && isReserved(held)) bury(context, held, tx.nextFolderModseq(from));
   dropQuotaRoots(context, from, to);
   if (isUser) renameUserRows(tx, from, to, ownerOfName(from)!, ownerOfName(to)!);
   if (intent !== 0 && root?.mbox !== undefined) endTreeWork(tx, root.mbox, intent);
@@ -201,10 +201,6 @@ function holdName({ tx }: VerbContext, root: LocalEntry, from: MboxName): void {
     specialUse: "",
     history: [],
   });
-}
-
-function isPlaceholder(entry: ListEntry): boolean {
-  return entry.type.includes("z", 1);
 }
 
 /** Roots within the tree are there under both names while it moves; each mailbox takes its use along. */

@@ -1,6 +1,6 @@
 /** SETQUOTA: RFC 2087 §4.1, and the removal of a quota root, which no protocol offers. Administrators only. */
 import type { MboxName } from "../../formats/ids.ts";
-import { childRange, isAboveOwners, keyOf, type QuotaRow, type Tx } from "../../store/index.ts";
+import { childRange, isAboveOwners, isReserved, keyOf, type QuotaRow, type Tx } from "../../store/index.ts";
 import { readQuotas } from "../../store/quota-row.ts";
 import { refuse } from "../errors.ts";
 import { isPossibleName } from "../names/index.ts";
@@ -22,9 +22,10 @@ export const setQuota: MailboxVerb<SetQuotaArguments, void> = {
     // Its mailboxes are in several databases, and no transaction counts them all.
     if (tx.layout.shards > 1 && isAboveOwners(root, tx.layout.deletedPrefix)) refuse("notSupported");
     // While a tree is renamed in slices its roots are there under both names, and the old ones go.
-    if (tx.entry(root)?.type.includes("z", 1)) refuse("mailboxReserved");
+    const entry = tx.entry(root);
+    if (entry && isReserved(entry)) refuse("mailboxReserved");
     // It is copied, while its tree moves to another shard.
-    tx.requireThawed(tx.entry(root)?.mbox);
+    tx.requireThawed(entry?.mbox);
     const old = tx.quota(root);
     if (!old && !tx.entry(root)) refuse("mailboxNonexistent");
     const above = old ? undefined : tx.quotaRoot(root);

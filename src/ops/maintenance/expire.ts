@@ -1,6 +1,6 @@
 /** What cyr_expire does in the writer. Each verb works on one mailbox, in slices. */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
-import { Flag, isTombstone, type MessageBox } from "../../store/index.ts";
+import { Flag, isReserved, isTombstone, type MessageBox } from "../../store/index.ts";
 import { isDeletedName } from "../names/index.ts";
 import { destroyEntry } from "../mailboxes/tree.ts";
 import { contextOf } from "../mailboxes/verb.ts";
@@ -151,7 +151,7 @@ export const removeReserved: Verb<Record<string, never>, MboxName[]> = {
     const removed: MboxName[] = [];
     for (const [uniqueId] of tx.db.all(sql)) {
       const entry = tx.entryByUniqueId(uniqueId as UniqueId);
-      if (!entry?.type.includes("z", 1)) continue;
+      if (!entry || !isReserved(entry)) continue;
       tx.removeEntry(entry.name);
       removed.push(entry.name);
     }

@@ -1,6 +1,6 @@
 /** A tree is to go to another shard: its own shard checks that the caller may rename it away, and keeps everybody from changing it. */
 import type { MboxName, UniqueId } from "../../formats/ids.ts";
-import { shardOfName } from "../../store/index.ts";
+import { isReserved, shardOfName } from "../../store/index.ts";
 import { requireSource, requireUserMove } from "../mailboxes/rename.ts";
 import type { MailboxVerb, VerbContext } from "../mailboxes/verb.ts";
 import { parentName } from "../names/index.ts";
@@ -22,11 +22,12 @@ export const begin: MailboxVerb<BeginArgs, void> = {
     requireUserMove(context, from, to);
     requireNoTreeWork(context, from);
     const frozen: number[] = [];
-    for (const { mbox, type } of [entry, ...tx.children(from)]) {
+    for (const one of [entry, ...tx.children(from)]) {
+      const { mbox, type } = one;
       // Directories by name would have to move to the new name's place.
       if (type.includes("l", 1)) refuse("notSupported");
       // The place of a tree that is being renamed: what is still below it must stay free, or recovery could not finish that.
-      if (type.includes("z", 1)) refuse("mailboxReserved");
+      if (isReserved(one)) refuse("mailboxReserved");
       if (mbox === undefined) continue;
       // Whoever holds one of them has to finish first.
       tx.mailbox(mbox);
@@ -53,7 +54,7 @@ function requireNoTreeWork({ tx }: VerbContext, from: MboxName): void {
   for (let at = parentName(from); at !== undefined; at = parentName(at)) {
     const above = tx.entry(at);
     if (above?.mbox !== undefined) tx.mailbox(above.mbox);
-    else if (above?.type.includes("z", 1)) refuse("mailboxReserved");
+    else if (above && isReserved(above)) refuse("mailboxReserved");
   }
 }
 

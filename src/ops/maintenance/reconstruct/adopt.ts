@@ -1,6 +1,7 @@
 /** Verbs that bring back what the mailbox list and the tables beside it have lost. Nothing that is there is ever replaced. */
 import type { MboxName, UniqueId } from "../../../formats/ids.ts";
 import {
+  isIntermediate,
   type ListEntry,
   type MailboxHeader,
   type MessageBox,
@@ -52,7 +53,7 @@ export const adoptMailbox: Verb<AdoptArgs, Adopted> = {
     const { tx, rules } = context;
     if (tx.entryByUniqueId(entry.uniqueId)) return "there";
     const named = tx.entry(entry.name);
-    if (named && !named.type.includes("i", 1)) return "taken";
+    if (named && !isIntermediate(named)) return "taken";
     if (!rules.config.partitions.has(entry.partition)) refuse("badPartition", entry.partition);
     const stored = readHeaderByUniqueId(tx.db, entry.uniqueId);
     if (!stored) requireNoRemains(tx, entry.uniqueId);
